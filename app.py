@@ -1,0 +1,81 @@
+"""The server: the pages, and HTTP routes over the same functions, in one process. `streamlit run app.py`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from collections.abc import Callable
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from piper_core import access, api
+from piper_core.settings import Settings
+
+TOKEN = access.token_in_force(
+    Settings.load().studio_token, st.get_option("server.address"), make_token=secrets.token_urlsafe(24)
+)
+
+
+class Guard:
+    """Refuses what `access.refusal` refuses, pages and websockets included; keeps a right token in a cookie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        in_address = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        cookie = SimpleCookie(headers.get("cookie", "")).get(access.COOKIE)
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        given = in_address or bearer or (cookie.value if cookie else "")
+        refused = access.refusal(scope.get("method", "GET"), headers, token=TOKEN, given_token=given)
+        if refused is None and not (TOKEN and in_address and scope["type"] == "http" and scope["method"] == "GET"):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif refused is None:
+            # The token leaves the address bar, so that it is in no bookmark and no history.
+            response = RedirectResponse(scope["path"], status_code=303)
+            response.set_cookie(access.COOKIE, TOKEN, httponly=True, samesite="strict")
+            await response(scope, receive, send)
+        elif scope["path"] in api.PATHS:
+            await JSONResponse({"error": refused.sentence}, refused.status)(scope, receive, send)
+        else:
+            await PlainTextResponse(refused.sentence, refused.status)(scope, receive, send)
+
+
+def route(path: str, method: str, answer: Callable[..., api.Answer]) -> Route:
+    """A route whose handler gets the settings and the request's parameters: JSON body, else query."""
+
+    async def handle(request: Request) -> JSONResponse:
+        parameters: dict[str, Any] = dict(request.query_params)
+        body = await request.body()
+        if body:
+            try:
+                parameters |= json.loads(body)
+            except (ValueError, TypeError):
+                return JSONResponse({"error": "The body has to be a JSON object, or empty."}, 400)
+        status, value = await run_in_threadpool(answer, Settings.load(), parameters)
+        return JSONResponse(value, status)
+
+    return Route(path, handle, methods=[method])
+
+
+app = st.App("pages/router.py", routes=[route(*each) for each in api.ROUTES], middleware=[Middleware(Guard)])
+
+if TOKEN and not Settings.load().studio_token:
+    print(f"Piper Studio listens beyond this machine, so it asks for a token: open /?token={TOKEN}", file=sys.stderr)

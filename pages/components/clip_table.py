@@ -1,0 +1,103 @@
+"""All clips of a dataset as one table: its rows, its filters, how its columns are shown. Pandas, no Streamlit state.
+
+Everything works on the plain dictionary of `DatasetReport.to_dict()` (schema_version 1), as `inspect --json` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+SEVERITIES = ("error", "warning", "info")
+NO_FINDING = "none"
+_FIRST = ("utterance_id", "worst", "findings", "speaker", "duration_s", "text")
+
+
+@dataclass(frozen=True)
+class ClipFilter:
+    """Which clips the table shows. Empty means: no restriction."""
+
+    kinds: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    search: str = ""
+    usable_only: bool = False
+    left_out_only: bool = False
+
+
+def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
+    """A row a clip, in the manifest's order: text, measurements, `findings` (codes) and `worst` (severity)."""
+    utterances: Sequence[Mapping[str, Any]] = report["utterances"]
+    codes: dict[str, dict[str, None]] = {}
+    worst: dict[str, int] = {}
+    for finding in report["findings"]:
+        owner = finding["utterance_id"]
+        if owner is not None:
+            codes.setdefault(owner, {})[finding["code"]] = None
+            worst[owner] = min(worst.get(owner, len(SEVERITIES)), SEVERITIES.index(finding["severity"]))
+    frame = pd.DataFrame.from_records(list(utterances))
+    if frame.empty:
+        return pd.DataFrame(columns=[*_FIRST, "usable", "path"])
+    ids = frame["utterance_id"]
+    frame["findings"] = [list(codes.get(name, ())) for name in ids]
+    frame["worst"] = [SEVERITIES[worst[name]] if name in worst else NO_FINDING for name in ids]
+    if "duration_s" not in frame:
+        frame["duration_s"] = float("nan")
+    return frame[[*_FIRST, *(name for name in frame.columns if name not in _FIRST)]]
+
+
+def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[str] = ()) -> pd.DataFrame:
+    """The rows of `frame` that pass every restriction of `chosen`, in their order and with their index."""
+    keep = pd.Series(True, index=frame.index)
+    if chosen.kinds:
+        kinds = set(chosen.kinds)
+        keep &= [not kinds.isdisjoint(codes) for codes in frame["findings"]]
+    if chosen.severities:
+        keep &= frame["worst"].isin(chosen.severities)
+    if chosen.speakers:
+        keep &= frame["speaker"].isin(chosen.speakers)
+    if chosen.usable_only:
+        keep &= frame["usable"].astype(bool)
+    if chosen.left_out_only:
+        keep &= frame["utterance_id"].isin(list(left_out))
+    for word in chosen.search.casefold().split():
+        found = frame["text"].str.casefold().str.contains(word, regex=False)
+        keep &= found | frame["utterance_id"].str.casefold().str.contains(word, regex=False)
+    return frame[keep]
+
+
+def findings_summary(report: Mapping[str, Any]) -> pd.DataFrame:
+    """A row a kind of finding, the worst severity first, then the most frequent, with the first of them as an example.
+
+    Threshold, unit and source are those of the finding itself, so that the table says by which rule it was raised.
+    """
+    columns = ["code", "severity", "count", "clips", "message", "threshold", "unit", "source"]
+    if not report["findings"]:
+        return pd.DataFrame(columns=columns)
+    frame = pd.DataFrame.from_records(list(report["findings"]))
+    kinds = frame.groupby(["code", "severity"], sort=False, as_index=False).agg(
+        count=("code", "size"),
+        clips=("utterance_id", "nunique"),
+        message=("message", "first"),
+        threshold=("threshold", "first"),
+        unit=("unit", "first"),
+        source=("source", "first"),
+    )
+    kinds["rank"] = kinds["severity"].map(SEVERITIES.index)
+    kinds = kinds.sort_values(["rank", "count", "code"], ascending=[True, False, True], ignore_index=True)
+    return kinds[columns]
+
+
+def totals(frame: pd.DataFrame, left_out: Collection[str] = ()) -> dict[str, float]:
+    """Clips, minutes and speakers in all, and what of it will be trained on: usable and not left out."""
+    kept = frame["usable"].astype(bool) & ~frame["utterance_id"].isin(list(left_out))
+    return {
+        "clips": len(frame),
+        "minutes": float(frame["duration_s"].sum()) / 60,
+        "speakers": max(1, int(frame["speaker"].nunique())) if len(frame) else 0,
+        "usable": int(kept.sum()),
+        "usable_minutes": float(frame.loc[kept, "duration_s"].sum()) / 60,
+    }

@@ -1,0 +1,116 @@
+"""An inspection that runs beside the pages: it goes on while other pages are looked at, and all sessions share it.
+
+Texts and headers come first, in seconds, so that a large dataset can be looked through while its audio is measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from piper_core.dataset.inspection import InspectionProgress
+    from piper_core.dataset.report import DatasetReport
+
+_OWN_OUTPUT = "metadata.cleaned"
+
+
+@dataclass(frozen=True)
+class InspectionRequest:
+    """What is inspected, and how. Equal requests share one inspection."""
+
+    folder: str
+    language: str
+    validate_audio: bool
+    cache_dir: str
+    fingerprint: str
+    """Of the folder's content, so that a changed dataset is inspected anew."""
+
+
+class InspectionStopped(RuntimeError):
+    """Somebody asked the inspection to stop."""
+
+
+class InspectionJob:
+    """One inspection in a thread of its own. Read `progress`, `preview`, and, once `done`, `report()`."""
+
+    def __init__(self, request: InspectionRequest) -> None:
+        self.request = request
+        self.progress: InspectionProgress | None = None
+        self.preview: DatasetReport | None = None
+        """Texts and headers alone, while the audio is being measured."""
+        self._result: Future[DatasetReport] = Future()
+        self._stop = threading.Event()
+        threading.Thread(target=self._run, name=f"inspect {request.folder}", daemon=True).start()
+
+    @property
+    def done(self) -> bool:
+        """Whether the inspection has ended, well or not."""
+        return self._result.done()
+
+    def report(self) -> DatasetReport:
+        """The report of a `done` inspection. Raises what ended it: DatasetError, OSError, InspectionStopped."""
+        return self._result.result(timeout=0)
+
+    def stop(self) -> None:
+        """Ask it to end at the next clip."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        try:
+            self._result.set_result(self._inspect())
+        except BaseException as error:  # noqa: BLE001
+            # Not swallowed: report() raises it in the page's thread, where it can be shown.
+            self._result.set_exception(error)
+
+    def _inspect(self) -> DatasetReport:
+        from piper_core.dataset.inspection import inspect
+
+        def heed(progress: InspectionProgress) -> None:
+            self.progress = progress
+            if self._stop.is_set():
+                raise InspectionStopped("The inspection was stopped.")
+
+        folder, language = Path(self.request.folder), self.request.language
+        if not self.request.validate_audio:
+            return inspect(folder, language=language, validate_audio=False, on_progress=heed)
+        self.preview = inspect(folder, language=language, validate_audio=False)
+        return inspect(
+            folder,
+            language=language,
+            validate_audio=True,
+            cache_dir=Path(self.request.cache_dir),
+            on_progress=heed,
+        )
+
+
+def inspection(request: InspectionRequest, again: int = 0) -> InspectionJob:
+    """The inspection of `request`, started when there is none yet; a greater `again` starts a new one."""
+    return _shared(replace(request, fingerprint=f"{request.fingerprint}-{again}"))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _shared(request: InspectionRequest) -> InspectionJob:
+    return InspectionJob(request)
+
+
+def fingerprint(folder: Path) -> str:
+    """A short hash over what tells that a dataset has changed: names and subfolders' times, manifests' sizes and times.
+
+    The cleaned manifest, which we write there ourselves, does not count. Raises OSError for an unreadable folder.
+    """
+    digest = hashlib.blake2b(digest_size=12)
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(_OWN_OUTPUT):
+            continue
+        digest.update(entry.name.encode(errors="surrogateescape") + b"\0")
+        if entry.is_dir() or entry.suffix.lower() in (".csv", ".txt", ".json", ".jsonl", ".tsv"):
+            stat = entry.stat()
+            digest.update(f"{stat.st_mtime_ns} {stat.st_size}".encode())
+    return digest.hexdigest()
