@@ -1,0 +1,100 @@
+"""Where a dataset's audio files lie: each folder is listed once, so that 100,000 rows cost no look at the disk each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".m4a", ".raw")
+"""In order of preference where several files share an id. What can't be decoded becomes a finding."""
+AUDIO_FOLDERS = ("wavs", "wav", "")
+"""Looked through in this order, beneath the dataset's folder."""
+
+
+def without_audio_suffix(name: str) -> str:
+    """`name` without an audio file's extension: ids are written with it or without it."""
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in AUDIO_SUFFIXES else name
+
+
+class AudioIndex:
+    """The audio files of one dataset, found by the first column of its metadata."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._root = os.path.abspath(folder)  # noqa: PTH100 - links must stay: users link large audio into place
+        self._listings: dict[str, dict[str, str]] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether `name`, as text, stays inside the dataset's folder."""
+        return self._inside(name) is not None
+
+    def find(self, name: str) -> Path | None:
+        """The audio file that `name` means, or None."""
+        inside = self._inside(name)
+        if inside is None:
+            return None
+        head, _, tail = inside.rpartition("/")
+        for base in AUDIO_FOLDERS:
+            folder = "/".join(part for part in (base, head) if part)
+            names = self._listing(folder)
+            for key in (tail, *(tail + suffix for suffix in AUDIO_SUFFIXES)):
+                real = names.get(_key(key))
+                if real is not None:
+                    return self._folder / folder / real
+        return None
+
+    def expected(self, name: str) -> Path:
+        """Where the missing audio of `name` should have been."""
+        inside = self._inside(name) or ""
+        base = next((base for base in AUDIO_FOLDERS if base and self._listing(base)), "wavs")
+        name = inside if without_audio_suffix(inside) != inside else inside + ".wav"
+        return self._folder / name if name.startswith(f"{base}/") else self._folder / base / name
+
+    def is_listed(self, path: Path) -> bool:
+        """Whether `path`, as `find` gave it, is there."""
+        parent = path.parent.relative_to(self._folder).as_posix()
+        return _key(path.name) in self._listing("" if parent == "." else parent)
+
+    def listed(self) -> Iterator[Path]:
+        """Every audio file in the folders that were looked through."""
+        for base in AUDIO_FOLDERS:
+            self._listing(base)
+        for folder, names in sorted(self._listings.items()):
+            for name in sorted(names.values()):
+                yield self._folder / folder / name
+
+    def relative(self, path: Path) -> str:
+        """`path` as it is written in findings."""
+        return path.relative_to(self._folder).as_posix()
+
+    def _inside(self, name: str) -> str | None:
+        """`name` relative to the dataset's folder with `..` worked out, or None where it leads outside."""
+        name = name.replace("\\", "/")
+        if "\0" in name or (len(name) > 1 and name[1] == ":"):
+            return None
+        if name.startswith("/"):
+            prefix = self._root.rstrip("/") + "/"
+            if not name.startswith(prefix):
+                return None
+            name = name[len(prefix) :]
+        inside = os.path.normpath(name)
+        return None if inside in (".", "..") or inside.startswith("../") else inside
+
+    def _listing(self, folder: str) -> dict[str, str]:
+        """Audio files of one folder: key -> real name."""
+        if folder not in self._listings:
+            try:
+                with os.scandir(self._folder / folder) as entries:
+                    names = [entry.name for entry in entries]
+            except (FileNotFoundError, NotADirectoryError):
+                names = []
+            self._listings[folder] = {_key(n): n for n in names if os.path.splitext(n)[1].lower() in AUDIO_SUFFIXES}  # noqa: PTH122
+        return self._listings[folder]
+
+
+def _key(name: str) -> str:
+    """The name with a small-letter extension: a.WAV is found as a.wav."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - called for every row, pathlib takes ten times as long
+    return stem + suffix.lower()

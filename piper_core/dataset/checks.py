@@ -1,0 +1,127 @@
+"""What a dataset is checked for: one table of codes with severity, threshold, unit and source.
+
+`rules` applies the table; the pages show `help` and let people change thresholds by passing another table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+"""Worst first."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found, in one clip (`utterance_id` is set) or in the dataset as a whole."""
+
+    code: str
+    """A key of `CHECKS`."""
+    severity: Severity
+    """error: the clip can't be trained on; warning: it may harm the voice; info: good to know."""
+    utterance_id: str | None
+    path: str | None
+    """Of the file meant, relative to the dataset's folder where it lies inside."""
+    message: str
+    value: float | None
+    threshold: float | None
+    unit: str
+    source: str
+    """Where the threshold comes from."""
+    row: int | None = None
+    """The row of the metadata file, from 1."""
+    clips: int = 1
+    """How many clips it stands for: more than 1 where most of a dataset shares a trait."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON report holds it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule's default severity and threshold, and why."""
+
+    code: str
+    severity: Severity
+    threshold: float | None
+    unit: str
+    source: str
+    help: str
+    """What it means and what to do, for people."""
+    harms_one: bool = False
+    """Whether every single clip has to be named, however many there are."""
+
+    def finding(
+        self,
+        message: str,
+        *,
+        utterance_id: str | None = None,
+        path: str | None = None,
+        value: float | None = None,
+        threshold: float | None = None,
+        severity: Severity | None = None,
+        row: int | None = None,
+        clips: int = 1,
+    ) -> Finding:
+        """A finding of this check; threshold and severity default to the check's."""
+        return Finding(
+            self.code, severity or self.severity, utterance_id, path, message, value,
+            self.threshold if threshold is None else threshold, self.unit, self.source, row, clips,
+        )  # fmt: skip
+
+
+_OURS = "Piper Studio's choice"
+
+_TABLE = (
+    Check("unreadable", "error", None, "", "libsndfile; lhotse#913: headers lie, so the whole file is decoded",
+          "The audio can't be decoded to its end, or ends before its header says. Export the clip again."),
+    Check("missing-audio", "error", None, "", "Piper drops such rows with a log line",
+          "The metadata names a clip that has no audio file in wavs/, wav/ or beside the metadata."),
+    Check("orphan-audio", "info", None, "", _OURS,
+          "An audio file that no row of the metadata names. It is not trained on."),
+    Check("non-finite", "error", 0, "samples", "IEEE 754: a single NaN makes every weight NaN in one step",
+          "The samples hold NaN or infinity. Export the clip again as 16-bit PCM."),
+    Check("path-escape", "error", None, "", "CWE-22",
+          "The row points outside the dataset's folder. Such files are never opened."),
+    Check("columns", "error", None, "columns", "rhasspy/piper#516, #246",
+          "The row has another number of columns than the rest; it is left out. Columns are separated by '|'."),
+    Check("quote", "warning", None, "", "Piper reads metadata with csv.reader, quoting on",
+          'A column starts with a double quote. Piper\'s own trainer then reads on to the next quote, over rows; here the'
+          " row is read as it stands."),
+    Check("duplicate-id", "error", None, "", "Piper trains on both rows with the same audio",
+          "Two rows name the same clip. Keep the row whose text is spoken."),
+    Check("duplicate-audio", "warning", None, "", "hash of the decoded samples",
+          "Two clips hold the very same samples. With different texts one of them is wrong."),
+    Check("duplicate-text", "info", None, "", "normalised text",
+          "The same text is spoken by the same speaker more than once. Harmless, unless it was meant to be another."),
+    Check("empty-text", "error", None, "", "no text, no phonemes",
+          "The row has no text to speak."),
+    Check("text-symbols", "warning", None, "", "espeak-ng reads digits, symbols and markup in its own way",
+          "The text holds characters that may not be read as they were spoken: write them out as words."),
+    Check("unknown-phoneme", "warning", 0, "phonemes", "rhasspy/piper#612: Piper drops them without a word",
+          "espeak-ng makes phonemes that a Piper voice has no id for; they are left out of the training."),
+    Check("sample-rate", "warning", 22050, "Hz", "Piper: x_low and low 16000 Hz, medium and high 22050 Hz",
+          "A lower rate is upsampled, and what lies above half of it stays missing."),
+    Check("channels", "info", 1, "channels", "Piper trains on mono",
+          "The clip has more than one channel; they are averaged."),
+    Check("duration", "warning", 15, "s", "VITS segment (8192 samples), espnet#4195, rhasspy/piper#8",
+          "Very short clips are below one training segment; memory grows with the longest clip. Cut long clips at pauses."),
+    Check("silent", "error", -60, "dBFS", _OURS + ": below the noise of a quiet room recorded at a usual level",
+          "Nothing is heard in the clip."),
+    Check("clipping", "warning", 1, "%", "Hansen, Stauffer, Xia 2021 (ClipDaT); VoxKitchen",
+          "The loudest peaks are cut off flat, which sounds harsh and is learned. Record again at a lower level."),
+    Check("dc-offset", "warning", 1, "%", _OURS + ": of full scale",
+          "The waveform is not centred on zero. Filter it with a high-pass of 20 Hz."),
+    Check("loudness", "warning", 6, "LU", "ITU-R BS.1770-4; outliers by Tukey's outer fences (3 IQR)",
+          "The clip is much louder or quieter than the others, or the whole set is quiet. Bring clips to one level."),
+    Check("edge-silence", "warning", 1, "s", "librosa.effects.trim; Piper's trainer keeps 0.25 s each side",
+          "Long silence before or after speech. Training trims most of it."),
+    Check("dataset-size", "warning", 10, "min", _OURS + "; rhasspy/piper#368",
+          "Little speech: start from a checkpoint (warmstart) rather than from scratch, and record more."),
+)  # fmt: skip
+
+CHECKS: Mapping[str, Check] = {check.code: check for check in _TABLE}

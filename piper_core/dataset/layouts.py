@@ -1,0 +1,279 @@
+"""A folder of clips and a metadata file -> `Utterance`s: which text, and which speaker, belongs to which audio file.
+
+Read are `id|text`, `id|text|normalised` (LJSpeech) and `id|speaker|text` (Piper). The text that is trained on is the
+last column, as in Piper. Audio is looked for in wavs/, wav/ and beside the metadata, with or without its extension.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from piper_core.dataset.audio_files import AudioIndex, without_audio_suffix
+from piper_core.dataset.checks import CHECKS, Finding
+
+METADATA_NAMES = ("metadata.csv", "metadata.txt")
+CLEANED_SUFFIX = ".cleaned"
+"""metadata.csv is cleaned into metadata.cleaned.csv, which is read only when it is asked for by name."""
+MAX_METADATA_BYTES = 256 * 1024**2
+_HEADER_NAMES = frozenset({"id", "file", "filename", "file_name", "audio", "audio_file", "wav", "path", "utterance_id"})
+
+
+class DatasetError(ValueError):
+    """A folder that can't be read as a dataset. The message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A clip and the text that is spoken in it."""
+
+    utterance_id: str
+    """The first column, without an audio file's extension."""
+    path: Path
+    """The audio file, or where it should be when it is missing."""
+    text: str
+    """What is trained on: the last column."""
+    speaker: str | None
+    row: int
+    """Line number in the metadata file, from 1."""
+    written_text: str | None = None
+    """The text as written, where a normalised one stands beside it."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a metadata file says. `findings` are about its rows; nothing was decoded yet."""
+
+    folder: Path
+    layout: str
+    """ljspeech `id|text`, ljspeech-normalised `id|text|normalised`, or piper `id|speaker|text`."""
+    metadata_path: Path
+    utterances: tuple[Utterance, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Names in order of first appearance; empty when there is no speaker column."""
+        return tuple(dict.fromkeys(u.speaker for u in self.utterances if u.speaker is not None))
+
+
+def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
+    """The dataset in `folder`, by its metadata file (`metadata` names another one inside the folder).
+
+    Raises DatasetError with a sentence when there is none or it can't be read; single bad rows become findings.
+    """
+    folder = Path(folder)
+    metadata_path = _find_metadata(folder, metadata)
+    rows, findings = _parse_rows(_read_lines(metadata_path))
+    layout = _layout(rows, metadata_path)
+    index = AudioIndex(folder)
+    utterances = []
+    for number, columns in rows:
+        utterance = _utterance(number, columns, layout, index, findings)
+        if utterance is not None:
+            utterances.append(utterance)
+    findings += _missing(utterances, index)
+    findings += _duplicate_ids(utterances)
+    findings += _orphans(utterances, index)
+    return Dataset(folder, layout, metadata_path, tuple(utterances), tuple(findings))
+
+
+def _find_metadata(folder: Path, metadata: str | None) -> Path:
+    if not folder.exists():
+        raise DatasetError(f"There is no folder {folder}; check the path.")
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is a file; choose the folder that holds metadata.csv and wavs/.")
+    if metadata is not None:
+        if Path(metadata).is_absolute() or ".." in Path(metadata).parts:
+            raise DatasetError(f"The metadata file {metadata} lies outside the dataset; name a file inside {folder}.")
+        if not (folder / metadata).is_file():
+            raise DatasetError(f"There is no {metadata} in {folder}; check the metadata file's name.")
+        return folder / metadata
+    for name in METADATA_NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    others = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in (".csv", ".txt") and not path.stem.endswith(CLEANED_SUFFIX) and _has_columns(path)
+    )
+    if len(others) == 1:
+        return others[0]
+    if others:
+        names = ", ".join(path.name for path in others[:5])
+        raise DatasetError(f"{folder} holds several metadata files ({names}); say which one to use.")
+    if not any(folder.iterdir()):
+        raise DatasetError(f"{folder} is empty; it needs metadata.csv and a folder wavs/ with the recordings.")
+    raise DatasetError(
+        f"{folder} has no metadata.csv; write one with a line `id|text` for every recording, and put those in wavs/."
+    )
+
+
+def _has_columns(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"|" in file.read(4096)
+
+
+def _read_lines(path: Path) -> list[str]:
+    """The file's lines, byte-order mark and line ends taken off."""
+    size_bytes = path.stat().st_size
+    if size_bytes > MAX_METADATA_BYTES:
+        raise DatasetError(f"{path.name} has {size_bytes / 1e6:.0f} MB; that is no metadata file of `id|text` lines.")
+    data = path.read_bytes()
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DatasetError(f"{path.name} is not UTF-8 (line {line}); save it as UTF-8.") from None
+    # Not str.splitlines: it would also cut at characters that belong to a text, as U+2028.
+    return re.split(r"\r\n|\n|\r", text)
+
+
+def _parse_rows(lines: Iterable[str]) -> tuple[list[tuple[int, list[str]]], list[Finding]]:
+    """Rows with their line numbers; blank ones are passed over."""
+    rows, findings = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        columns = line.split("|")
+        if any(column.startswith('"') for column in columns):
+            columns, finding = _quoted_columns(number, line, columns)
+            findings.append(finding)
+        rows.append((number, [column.strip() for column in columns]))
+    return rows, findings
+
+
+def _quoted_columns(number: int, line: str, columns: list[str]) -> tuple[list[str], Finding]:
+    check, utterance_id = CHECKS["quote"], without_audio_suffix(columns[0].strip())
+    try:
+        proper = next(csv.reader([line], delimiter="|", strict=True))
+    except csv.Error:
+        proper = None
+    if proper is not None:
+        message = f"Row {number} is quoted as CSV; the quotes are taken off."
+        return proper, check.finding(message, utterance_id=utterance_id, row=number, severity="info")
+    if sum(column.count('"') for column in columns) % 2:
+        message = (
+            f"Row {number} opens a double quote and never closes it; Piper's own trainer would swallow the rows after it."
+        )
+        return columns, check.finding(message, utterance_id=utterance_id, row=number)
+    message = f"Row {number} starts a column with a double quote, which Piper's own trainer drops."
+    return columns, check.finding(message, utterance_id=utterance_id, row=number, severity="info")
+
+
+def _layout(rows: Sequence[tuple[int, list[str]]], metadata_path: Path) -> str:
+    name = metadata_path.name
+    if not rows:
+        raise DatasetError(f"{name} has no rows; write a line `id|text` for every recording.")
+    columns, _ = Counter(len(columns) for _, columns in rows).most_common(1)[0]
+    if columns == 1:
+        first = rows[0][1][0]
+        other = next((word for sign, word in (("\t", "tabs"), (";", "semicolons"), (",", "commas")) if sign in first), "")
+        hint = f" They seem to be separated by {other}: replace those by '|'." if other else ""
+        raise DatasetError(f"The rows of {name} have one column; they should be `id|text`, separated by '|'.{hint}")
+    if columns > 3:
+        raise DatasetError(
+            f"Most rows of {name} have {columns} columns; they should be `id|text`, `id|text|normalised text` or"
+            " `id|speaker|text`."
+        )
+    if columns == 2:
+        return "ljspeech"
+    pairs = [(columns[1], columns[2]) for _, columns in rows if len(columns) == 3]
+    return "piper" if _are_speakers(pairs) else "ljspeech-normalised"
+
+
+def _are_speakers(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether the second of three columns names speakers, rather than being the text before normalisation.
+
+    Speakers are few and short; a text before normalisation is mostly as long as after it, and often the same.
+    """
+    same = sum(_letters(second) == _letters(third) for second, third in pairs)
+    if same > 0.05 * len(pairs):
+        return False
+    seconds = [second for second, _ in pairs]
+    words = [len(second.split()) for second in seconds]
+    if statistics.quantiles([*words, *words], n=20)[-1] > 3:
+        return False
+    return len(set(seconds)) <= max(1, len(pairs) // 2) or max(words) <= 1
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _utterance(
+    number: int, columns: list[str], layout: str, index: AudioIndex, findings: list[Finding]
+) -> Utterance | None:
+    expected = 2 if layout == "ljspeech" else 3
+    name, utterance_id = columns[0], without_audio_suffix(columns[0])
+    is_header = number == 1 and name.casefold() in _HEADER_NAMES and index.find(name) is None
+    if is_header or len(columns) != expected or not name:
+        if is_header:
+            message = f"Row {number} names the columns; it is passed over."
+        elif not name:
+            message = f"Row {number} has no id in its first column; it is left out."
+        else:
+            message = f"Row {number} has {len(columns)} columns where the others have {expected}; it is left out."
+        severity = "info" if is_header else "error"
+        finding = CHECKS["columns"].finding(
+            message, utterance_id=utterance_id or None, value=len(columns), threshold=expected, severity=severity, row=number
+        )  # fmt: skip
+        findings.append(finding)
+        return None
+    if not index.holds(name):
+        message = f"Row {number} points outside the dataset ({name}); it is left out and the file not opened."
+        findings.append(CHECKS["path-escape"].finding(message, utterance_id=utterance_id, path=name, row=number))
+        return None
+    path = index.find(name) or index.expected(name)
+    speaker = columns[1] if layout == "piper" else None
+    written = columns[1] if layout == "ljspeech-normalised" else None
+    return Utterance(utterance_id, path, columns[-1], speaker, number, written)
+
+
+def _missing(utterances: Iterable[Utterance], index: AudioIndex) -> list[Finding]:
+    return [
+        CHECKS["missing-audio"].finding(
+            f"There is no audio file for {u.utterance_id}; looked for {index.relative(u.path)}.",
+            utterance_id=u.utterance_id, path=index.relative(u.path), row=u.row,
+        )
+        for u in utterances
+        if not index.is_listed(u.path)
+    ]  # fmt: skip
+
+
+def _duplicate_ids(utterances: Iterable[Utterance]) -> list[Finding]:
+    by_path: dict[Path, list[Utterance]] = {}
+    for utterance in utterances:
+        by_path.setdefault(utterance.path, []).append(utterance)
+    findings = []
+    for same in by_path.values():
+        if len(same) == 1:
+            continue
+        rows = ", ".join(str(u.row) for u in same)
+        differ = len({u.text for u in same}) > 1
+        # One text is right, but not known which: with different texts none of the rows can be trusted.
+        for utterance in same if differ else same[1:]:
+            message = f"Rows {rows} name the same clip with {'different texts' if differ else 'the same text'}."
+            findings.append(
+                CHECKS["duplicate-id"].finding(
+                    message, utterance_id=utterance.utterance_id, value=len(same), threshold=1, row=utterance.row
+                )
+            )
+    return findings
+
+
+def _orphans(utterances: Iterable[Utterance], index: AudioIndex) -> list[Finding]:
+    named = {utterance.path for utterance in utterances}
+    return [
+        CHECKS["orphan-audio"].finding(f"{index.relative(path)} has no row in the metadata.", path=index.relative(path))
+        for path in index.listed()
+        if path not in named
+    ]
