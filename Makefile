@@ -5,15 +5,18 @@ PORT ?= 8501
 
 .PHONY: run test check format images clean
 
-.venv/run.stamp: requirements.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Piper Studio needs Python 3.11 to 3.13: name one, as in  make run PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements.txt requirements-dev.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+.venv/dev.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@ .venv/run.stamp
+	@touch .venv/run.stamp $@
 
 run: .venv/run.stamp
 	$(BIN)/streamlit run app.py --server.port $(PORT)

@@ -82,9 +82,11 @@ class TrainingConfig:
     """All that is needed to run again. Each field's docstring is its help text on the Train page."""
 
     name: str
-    """The run's name, and the voice's: letters, digits, `_`, `-` and `.`."""
+    """The run's name: letters, digits, `_`, `-` and `.`."""
     dataset: str
     """The dataset's folder, absolute."""
+    voice_name: str | None = None
+    """The voice's name in its file, `<lang_REGION>-<name>-<quality>`; none: the run's name."""
     metadata: str | None = None
     """The metadata file inside the dataset; none: the one that is found there."""
     language: str = "en-us"

@@ -1,0 +1,119 @@
+"""The command line: `python -m piper_core COMMAND`, over the same functions that the pages call.
+
+Progress goes to stderr, results to stdout. Exit status: 0 done; 1 inspect found errors (with --strict, warnings
+too); 2 unusable arguments or input, with one line on stderr that says what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from piper_core import commands as do
+from piper_core.documented import field_help
+from piper_core.training.config import PRECISIONS, PRESETS, START_MODES, TrainingConfig
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, OSError) as error:
+        # Every refusal of ours is a ValueError whose message is a sentence; OSError names the file itself.
+        print(f"piper_core: {error}", file=sys.stderr)
+        return 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; each has --help."""
+    parser = argparse.ArgumentParser(prog="python -m piper_core", description="From recordings to a voice that speaks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=run)
+        return sub
+
+    demo = command("demo", do.demo, "Write the embedded demo dataset.")
+    demo.add_argument("folder", type=Path, metavar="DIR")
+    demo.add_argument("--clips", type=int, default=60, metavar="N", help="how many (default 60)")
+    demo.add_argument("--defects", action="store_true", help="plant known defects")
+
+    inspect = command("inspect", do.inspect, "Check a dataset: its audio, its texts, its layout.")
+    inspect.add_argument("dataset", type=Path, metavar="DATASET")
+    inspect.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
+    inspect.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
+    inspect.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")
+    for form in ("json", "html", "csv"):
+        inspect.add_argument(f"--{form}", type=Path, metavar="F", help=f"write the report as {form.upper()}")
+    inspect.add_argument("--no-cache", action="store_true", help="measure every clip again")
+    inspect.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
+
+    train = command("train", do.train, "Train a voice; Ctrl-C stops it, saving first.")
+    _add_training_arguments(train)
+
+    status = command("status", do.status, "Say how a run stands.")
+    status.add_argument("run", metavar="RUN")
+    status.add_argument("--json", action="store_true", help="print status.json as it stands, reconciled")
+    for name, summary in (
+        ("stop", "Stop a run between two steps, saving first."),
+        ("pause", "Pause a run; its place and memory are kept."),
+        ("resume", "Let a paused run go on, or a stopped, failed or crashed one from its last checkpoint."),
+    ):
+        command(name, do.control, summary).set_defaults(action=name)
+        commands.choices[name].add_argument("run", metavar="RUN")
+    runs = command("runs", do.runs, "List all runs, newest first.")
+    runs.add_argument("--json", action="store_true", help="print every status as JSON")
+
+    doctor = command("doctor", do.doctor, "Say what a checkpoint is, and how it can be used.")
+    doctor.add_argument("checkpoint", type=Path, metavar="CKPT")
+    doctor.add_argument("--json", action="store_true", help="print it as JSON")
+    export = command("export", do.export, "Write a voice for Piper: .onnx and .onnx.json.")
+    export.add_argument("source", metavar="RUN_OR_CKPT")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    speak = command("speak", do.speak, "Speak a text with an exported voice.")
+    speak.add_argument("voice", type=Path, metavar="VOICE.onnx")
+    speak.add_argument("text", metavar="TEXT")
+    speak.add_argument("wav", type=Path, metavar="OUT.wav")
+
+    cache = command("cache", do.cache, "Say how large the feature cache is; clean or clear it.")
+    what = cache.add_mutually_exclusive_group()
+    what.add_argument("--clean", action="store_true", help="least recently used entries go, down to the threshold")
+    what.add_argument("--clear", action="store_true", help="every entry goes that no live run uses")
+    return parser
+
+
+def _add_training_arguments(train: argparse.ArgumentParser) -> None:
+    helps = field_help(TrainingConfig)
+    default = {field.name: field.default for field in fields(TrainingConfig)}
+    train.add_argument("dataset", type=Path, metavar="DATASET", help=helps["dataset"])
+    train.add_argument("--run", required=True, metavar="RUN", help="the run's name, or its folder")
+    train.add_argument("--name", dest="voice_name", metavar="NAME", help=helps["voice_name"].replace("%", "%%"))
+    train.add_argument("--metadata", metavar="FILE", help=helps["metadata"])
+    train.add_argument("--language", default=default["language"], help=helps["language"])
+    train.add_argument("--preset", choices=list(PRESETS), default=default["preset"], help=helps["preset"])
+    length = train.add_mutually_exclusive_group(required=True)
+    length.add_argument("--max-steps", type=int, metavar="N", help=helps["max_steps"])
+    length.add_argument("--max-epochs", type=int, metavar="N", help=helps["max_epochs"])
+    train.add_argument("--batch-size", type=_count_or_auto, default="auto", metavar="N|auto", help=helps["batch_size"])
+    train.add_argument("--num-workers", type=int, metavar="N", help=helps["num_workers"])
+    train.add_argument("--precision", choices=PRECISIONS, default="auto", help=helps["precision"])
+    train.add_argument("--checkpoint", type=Path, metavar="CKPT", help=helps["checkpoint"])
+    train.add_argument("--start", choices=START_MODES[1:], help=helps["start"])
+    train.add_argument("--checkpoint-every", dest="checkpoint_every_steps", type=int, metavar="STEPS",
+                       default=default["checkpoint_every_steps"], help=helps["checkpoint_every_steps"])  # fmt: skip
+    train.add_argument("--seed", type=int, default=default["seed"], help=helps["seed"])
+    train.add_argument("--detach", action="store_true", help="return as soon as the trainer runs")
+    train.add_argument("--dry-run", action="store_true", help="print the configuration and start nothing")
+
+
+def _count_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

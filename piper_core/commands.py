@@ -1,0 +1,232 @@
+"""What each command of the command line does: its options in, the exit status out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from cache_utils.store import CacheStore
+from piper_core.runs.run import Run, RunError, list_runs, open_run
+from piper_core.runs.status import TrainingStatus, observe
+from piper_core.settings import GIGABYTE, Settings
+from piper_core.training.config import ConfigError, TrainingConfig
+
+POLL_S = 0.5
+
+
+def say(line: str) -> None:
+    """One line of progress, on stderr: over the last one in a terminal, below it elsewhere."""
+    print(line, file=sys.stderr, end="\r\033[K" if sys.stderr.isatty() else "\n", flush=True)
+
+
+def demo(options: Namespace) -> int:
+    from piper_core.dataset.demo import write_demo
+
+    print(write_demo(options.folder, clips=options.clips, defects=options.defects))
+    return 0
+
+
+def inspect(options: Namespace) -> int:
+    from piper_core.dataset.inspection import inspect as inspect_dataset
+
+    settings = Settings.load()
+    last = 0.0
+
+    def on_progress(progress: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > POLL_S or progress.done == progress.total:
+            last = time.monotonic()
+            say(f"{progress.done} of {progress.total} clips, {progress.remaining_s:.0f} s left")
+
+    report = inspect_dataset(
+        options.dataset,
+        metadata=options.metadata,
+        language=options.language,
+        jobs=options.jobs,
+        validate_audio=settings.enable_audio_validation,
+        cache_dir=None if options.no_cache else settings.cache_dir / "inspection",
+        on_progress=on_progress,
+    )
+    for form, write in (("json", report.write_json), ("html", report.write_html), ("csv", report.write_csv)):
+        if getattr(options, form):
+            write(getattr(options, form))
+    print(report.summary_text())
+    bad = report.summary.errors + (report.summary.warnings if options.strict else 0)
+    return 1 if bad else 0
+
+
+def train(options: Namespace) -> int:
+    from piper_core.runs.launcher import Started, launch
+
+    settings = Settings.load()
+    folder = _run_folder(options.run, settings)
+    config = _training_config(options, folder.name)
+    if options.dry_run:
+        print(json.dumps(config.to_dict(), indent=2))
+        return 0
+    outcome = launch(config, folder.parent, settings=settings)
+    if not isinstance(outcome, Started):
+        raise RunError(outcome.sentence)
+    if options.detach:
+        print(outcome.run.folder)
+        return 0
+    return _follow(outcome.run)
+
+
+def _training_config(options: Namespace, name: str) -> TrainingConfig:
+    from piper_core.dataset.layouts import read_dataset
+    from piper_core.system.machine import read_machine, suggest_training
+
+    suggested = suggest_training(read_machine(), options.preset, len(read_dataset(options.dataset).utterances))
+    given = {
+        key: getattr(options, key)
+        for key in ("voice_name", "metadata", "language", "preset", "max_steps", "max_epochs", "precision", "seed")
+    }
+    if options.checkpoint and not options.start:
+        raise ConfigError("Say how to start from the checkpoint: --start resume, warmstart or vocoder.")
+    return TrainingConfig(
+        name=name,
+        dataset=str(options.dataset.resolve()),
+        batch_size=suggested.batch_size if options.batch_size == "auto" else options.batch_size,
+        num_workers=suggested.num_workers if options.num_workers is None else options.num_workers,
+        checkpoint=str(options.checkpoint.resolve()) if options.checkpoint else None,
+        start=options.start or "scratch",
+        checkpoint_every_steps=options.checkpoint_every_steps,
+        **given,
+    )
+
+
+def _follow(run: Run) -> int:
+    """Print a run's progress until it ends; Ctrl-C asks it to stop, and waits for it to have saved."""
+    from piper_core.runs.control import request_stop
+
+    last = ""
+    while True:
+        try:
+            status = observe(run, time.time())
+            if status is not None:
+                line = status_line(run, status)
+                if line != last:
+                    say(last := line)
+                if not status.is_alive_state:
+                    print(line)
+                    return 0 if status.state in ("finished", "stopped") else 2
+            time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            request_stop(run)
+            say("stopping after this step, saving first")
+
+
+def status(options: Namespace) -> int:
+    run = _find_run(options.run)
+    observed = observe(run, time.time())
+    if observed is None:
+        raise RunError(f"The run {run.name} has not started yet: it has no status.json.")
+    print(json.dumps(observed.to_dict(), indent=2) if options.json else status_line(run, observed))
+    return 0
+
+
+def status_line(run: Run, status: TrainingStatus) -> str:
+    """A run's state in one line, for people."""
+    progress = status.progress
+    parts = [f"{run.name}: {status.state}"]
+    if progress.step is not None and progress.total_steps:
+        parts.append(f"step {progress.step} of {progress.total_steps} ({progress.progress_percent or 0:.1f} %)")
+    if status.is_alive_state and progress.eta_minutes is not None:
+        parts.append(f"{progress.eta_minutes:.1f} min left")
+    if status.is_alive_state and progress.steps_per_second:
+        parts.append(f"{progress.steps_per_second:.2f} steps/s")
+    if "mel" in status.losses:
+        parts.append(f"mel loss {status.losses['mel']:.3f}")
+    if status.error or status.message:
+        parts.append(status.error or status.message)
+    return ", ".join(parts)
+
+
+def control(options: Namespace) -> int:
+    from piper_core.runs import control as ask
+    from piper_core.runs.launcher import Started, resume
+
+    run = _find_run(options.run)
+    observed = observe(run, time.time())
+    alive = observed is not None and observed.is_alive_state
+    if options.action == "resume" and not alive:
+        outcome = resume(run, settings=Settings.load())
+        if not isinstance(outcome, Started):
+            raise RunError(outcome.sentence)
+        print(f"{run.name}: goes on from its last checkpoint")
+        return 0
+    if not alive:
+        raise RunError(f"The run {run.name} is not alive; there is nothing to {options.action}.")
+    {"stop": ask.request_stop, "pause": ask.request_pause, "resume": ask.request_resume}[options.action](run)
+    print(f"{run.name}: asked to {options.action}")
+    return 0
+
+
+def runs(options: Namespace) -> int:
+    found = [(run, observe(run, time.time())) for run in list_runs(Settings.load().runs_dir)]
+    if options.json:
+        print(json.dumps({run.name: status.to_dict() if status else None for run, status in found}, indent=2))
+        return 0
+    for run, status in found:
+        print(status_line(run, status) if status else f"{run.name}: not started")
+    if not found:
+        print("No runs yet: python -m piper_core train DATASET --run NAME --max-steps 1000 starts one.")
+    return 0
+
+
+def doctor(options: Namespace) -> int:
+    from piper_core.voices.checkpoint import describe, read_checkpoint
+
+    described = describe(read_checkpoint(options.checkpoint))
+    if options.json:
+        print(json.dumps(described, indent=2))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in described.items()))
+    return 0
+
+
+def export(options: Namespace) -> int:
+    from piper_core.voices.export import export as export_voice
+
+    source = Path(options.source)
+    exported = export_voice(source if source.is_file() else _find_run(options.source).folder, options.out)
+    print(exported.onnx)
+    print(exported.json)
+    return 0
+
+
+def speak(options: Namespace) -> int:
+    from piper_core.voices.synthesis import speak as speak_text
+    from piper_core.voices.synthesis import write_wav
+
+    speech = speak_text(options.voice, options.text)
+    write_wav(options.wav, speech)
+    print(f"{options.wav}: {speech.seconds:.2f} s")
+    return 0
+
+
+def cache(options: Namespace) -> int:
+    settings = Settings.load()
+    store = CacheStore(settings.cache_dir, settings.max_cache_bytes, settings.cache_cleanup_threshold)
+    freed = store.clean() if options.clean else store.clear() if options.clear else None
+    if freed is not None:
+        print(f"freed {freed.size_bytes} bytes in {freed.entries} entries")
+    entries = len(store.entries())
+    limit_gb = settings.max_cache_bytes / GIGABYTE
+    print(f"{store.volume()} bytes in {entries} entries, of {settings.max_cache_bytes} ({limit_gb:g} GB)")
+    return 0
+
+
+def _run_folder(run: str, settings: Settings) -> Path:
+    """A name is a run of the workspace; anything with a slash is a folder."""
+    return Path(run).absolute() if "/" in run else settings.runs_dir / run
+
+
+def _find_run(run: str) -> Run:
+    folder = _run_folder(run, Settings.load())
+    return open_run(Path(run).absolute() if not folder.is_dir() and Path(run).is_dir() else folder)
