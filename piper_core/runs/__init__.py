@@ -4,6 +4,7 @@
 - `status`: status.json, written by the trainer; `observe` reconciles it with the process.
 - `control`: control.json, written by the web process or the command line: pause, stop, release memory.
 - `metrics`: metrics.jsonl, appended by the trainer, read a little at a time and thinned for charts.
+- `series`: a series of a chart, thinned as it comes.
 - `eta`: how long the run still takes; pure.
 - `launcher`: starts a trainer in a process of its own, and resumes one.
 - `process`: whether a process is the one that was meant.

@@ -231,7 +231,8 @@ def _before_first_word(status: TrainingStatus | None, launch: Launch, alive: boo
 
 
 def _crash_message(status: TrainingStatus, now: float) -> str:
-    message = f"The trainer's process {status.pid} is gone without a word, last heard {_duration(now - status.updated_at)} ago."
+    heard = _duration(now - status.updated_at)
+    message = f"The trainer's process {status.pid} is gone without a word, last heard {heard} ago."
     if status.checkpoint is not None:
         return f"{message} Resume goes on from step {status.checkpoint.step}."
     return f"{message} It had saved no checkpoint yet."
