@@ -1,0 +1,178 @@
+"""Discriminators: multi-period and scale (Kong et al. 2020, section 2.3), multi-resolution (Jang et al. 2021)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from piper_core.vits.normalization import weight_normed
+
+SLOPE = 0.1
+PERIODS = (2, 3, 5, 7, 11)
+RESOLUTIONS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
+"""n_fft, hop and window of each spectrogram, in samples (UnivNet, section 2.3)."""
+
+FeatureMaps = list[list[Tensor]]
+"""For each discriminator, the output of each layer."""
+
+
+class Judgement(NamedTuple):
+    """What discriminators say of real audio and of generated audio of the same shape."""
+
+    real_scores: list[Tensor]
+    """For each discriminator [B, scores]; 1 is "real", 0 "generated"."""
+    generated_scores: list[Tensor]
+    real_features: FeatureMaps
+    generated_features: FeatureMaps
+
+
+def _scaled(channels: int, width: float) -> int:
+    return max(1, round(channels * width))
+
+
+def _run(convs: nn.ModuleList, conv_post: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Scores [B, n] and the feature maps, the unrectified last one included."""
+    features = []
+    for conv in convs:
+        x = F.leaky_relu(conv(x), SLOPE)
+        features.append(x)
+    x = conv_post(x)
+    features.append(x)
+    return x.flatten(1), features
+
+
+class ScaleDiscriminator(nn.Module):
+    """Grouped, strided 1-d convolutions on the raw audio (MelGAN, Kumar et al. 2019, section 2.2).
+
+    With `width` below 1, channels and groups shrink alike, so that a group keeps its size; where a group would
+    then not divide the channels, the largest number of groups that does is taken.
+
+    Shape: [B, 1, N] -> scores [B, n], 7 feature maps [B, C, n].
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        layers = (
+            # in, out, kernel, stride, groups
+            (1, 16, 15, 1, 1),
+            (16, 64, 41, 4, 4),
+            (64, 256, 41, 4, 16),
+            (256, 1024, 41, 4, 64),
+            (1024, 1024, 41, 4, 256),
+            (1024, 1024, 5, 1, 1),
+        )
+        self.convs = nn.ModuleList()
+        for index, (inputs, outputs, kernel_size, stride, groups) in enumerate(layers):
+            inputs = _scaled(inputs, width) if index else 1
+            outputs = _scaled(outputs, width)
+            groups = math.gcd(_scaled(groups, width), inputs, outputs)
+            conv = nn.Conv1d(inputs, outputs, kernel_size, stride, groups=groups, padding=kernel_size // 2)
+            self.convs.append(weight_normed(conv))
+        self.conv_post = weight_normed(nn.Conv1d(_scaled(1024, width), 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return _run(self.convs, self.conv_post, audio)
+
+
+class PeriodDiscriminator(nn.Module):
+    """2-d convolutions over audio folded into rows of `period` samples, columns kept apart.
+
+    Shape: [B, 1, N] -> scores [B, n], 6 feature maps [B, C, rows, period].
+    """
+
+    def __init__(self, period: int, width: float = 1.0) -> None:
+        super().__init__()
+        self.period = period
+        channels = [1, *(_scaled(c, width) for c in (32, 128, 512, 1024, 1024))]
+        self.convs = nn.ModuleList()
+        for index, (inputs, outputs) in enumerate(pairwise(channels)):
+            stride = 1 if index == 4 else 3
+            self.convs.append(weight_normed(nn.Conv2d(inputs, outputs, (5, 1), (stride, 1), padding=(2, 0))))
+        self.conv_post = weight_normed(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        missing = -audio.shape[2] % self.period
+        if missing:
+            audio = F.pad(audio, (0, missing), mode="reflect")
+        folded = audio.view(audio.shape[0], 1, -1, self.period)
+        return _run(self.convs, self.conv_post, folded)
+
+
+class ResolutionDiscriminator(nn.Module):
+    """2-d convolutions over the magnitude spectrogram of one resolution, in single precision up to there.
+
+    Shape: [B, 1, N] -> scores [B, n], 6 feature maps [B, C, bins, frames].
+    """
+
+    def __init__(self, n_fft: int, hop: int, win: int, width: float = 1.0) -> None:
+        super().__init__()
+        self.n_fft, self.hop, self.win = n_fft, hop, win
+        channels = _scaled(32, width)
+        self.convs = nn.ModuleList([weight_normed(nn.Conv2d(1, channels, (3, 9), padding=(1, 4)))])
+        for _ in range(3):
+            self.convs.append(weight_normed(nn.Conv2d(channels, channels, (3, 9), (1, 2), padding=(1, 4))))
+        self.convs.append(weight_normed(nn.Conv2d(channels, channels, 3, padding=1)))
+        self.conv_post = weight_normed(nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        padding = (self.n_fft - self.hop) // 2
+        padded = F.pad(audio.float(), (padding, padding), mode="reflect").squeeze(1)
+        window = torch.hann_window(self.win, device=audio.device)
+        spectrum = torch.stft(padded, self.n_fft, self.hop, self.win, window, center=False, return_complex=True)
+        return _run(self.convs, self.conv_post, spectrum.abs()[:, None])
+
+
+class _Discriminators(nn.Module):
+    """Several discriminators that hear the same audio."""
+
+    def __init__(self, discriminators: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.discriminators = nn.ModuleList(discriminators)
+
+    def forward(self, audio: Tensor) -> tuple[list[Tensor], FeatureMaps]:
+        """Audio [B, 1, N] -> for each discriminator its scores [B, n] and its feature maps."""
+        scores, features = [], []
+        for discriminator in self.discriminators:
+            score, maps = discriminator(audio)
+            scores.append(score)
+            features.append(maps)
+        return scores, features
+
+    def both(self, real: Tensor, generated: Tensor) -> Judgement:
+        """Real and generated audio, both [B, 1, N], in one pass: as one batch of 2 B."""
+        scores, features = self(torch.cat([real, generated.to(real.dtype)]))
+        size = real.shape[0]
+        return Judgement(
+            real_scores=[score[:size] for score in scores],
+            generated_scores=[score[size:] for score in scores],
+            real_features=[[layer[:size] for layer in maps] for maps in features],
+            generated_features=[[layer[size:] for layer in maps] for maps in features],
+        )
+
+
+class MultiPeriodDiscriminator(_Discriminators):
+    """VITS's discriminators: one on the raw audio, and one for each of five periods.
+
+    Args:
+        width: share of the paper's channels; 1 is Piper's, and what its checkpoints hold.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__([ScaleDiscriminator(width), *(PeriodDiscriminator(period, width) for period in PERIODS)])
+
+
+class MultiResolutionDiscriminator(_Discriminators):
+    """Piper's optional discriminators on spectrograms of three resolutions (UnivNet, Jang et al. 2021).
+
+    Args:
+        width: share of the paper's channels.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__([ResolutionDiscriminator(*resolution, width) for resolution in RESOLUTIONS])
