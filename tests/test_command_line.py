@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 COMMANDS = (
+    "demo", "inspect", "train", "status", "stop", "pause", "resume", "runs", "doctor", "export", "speak", "cache",
+)  # fmt: skip
     "demo",
     "inspect",
     "train",
