@@ -1,0 +1,255 @@
+"""VITS as a LightningModule: five losses, two optimizers by hand, and learning-rate schedules that step each epoch.
+
+Kim, Kong, Son 2021, "Conditional Variational Autoencoder with Adversarial Learning for End-to-End Text-to-Speech",
+section 2.4: L = L_mel + L_kl + L_dur + L_adv(G) + L_fm(G) for the generator, L_adv(D) for the discriminators.
+
+One pass through the discriminators serves both sides. The generator's pull is the gradient of its adversarial and
+feature-matching losses at its own output, taken without touching the discriminators' weight gradients; the rest of
+its backward pass starts from there. tests/training/test_module.py holds this equal to the way with two passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from piper_core.training.config import NUM_SYMBOLS, PRESETS, TrainingConfig
+from piper_core.training.data import Batch
+from piper_core.vits.discriminators import MultiPeriodDiscriminator
+from piper_core.vits.losses import (
+    discriminator_loss,
+    feature_matching_loss,
+    generator_adversarial_loss,
+    kl_loss,
+)
+from piper_core.vits.sequences import cut_segments
+from piper_core.vits.spectrogram import linear_spectrogram, mel_filterbank, mel_spectrogram, spectrogram_to_mel
+from piper_core.vits.synthesizer import Synthesizer
+from piper_core.voices.checkpoint import STUDIO_KEY, synthesizer_config
+
+
+def hyper_parameters(config: TrainingConfig, num_speakers: int = 1) -> dict[str, Any]:
+    """The `hyper_parameters` of a Piper checkpoint (piper-tts 1.8.0), from which the networks are built."""
+    preset = PRESETS[config.preset]
+    return {
+        "batch_size": config.batch_size,
+        "sample_rate": preset.sample_rate,
+        "num_symbols": NUM_SYMBOLS,
+        "num_speakers": num_speakers,
+        "resblock": preset.resblock,
+        "resblock_kernel_sizes": preset.resblock_kernel_sizes,
+        "resblock_dilation_sizes": preset.resblock_dilation_sizes,
+        "upsample_rates": preset.upsample_rates,
+        "upsample_initial_channel": preset.upsample_initial_channel,
+        "upsample_kernel_sizes": preset.upsample_kernel_sizes,
+        "filter_length": 1024,
+        "hop_length": 256,
+        "win_length": 1024,
+        "mel_channels": 80,
+        "mel_fmin": 0.0,
+        "mel_fmax": None,
+        "inter_channels": preset.inter_channels,
+        "hidden_channels": preset.hidden_channels,
+        "filter_channels": preset.filter_channels,
+        "n_heads": preset.n_heads,
+        "n_layers": preset.n_layers,
+        "kernel_size": 3,
+        "p_dropout": 0.1,
+        "n_layers_q": 3,
+        "use_spectral_norm": False,
+        "gin_channels": 512 if num_speakers > 1 else 0,
+        "use_sdp": True,
+        "segment_size": 8192,
+        "use_mrd": False,
+        "learning_rate": config.learning_rate,
+        "learning_rate_d": config.learning_rate_d,
+        "betas": (0.8, 0.99),
+        "betas_d": (0.5, 0.9),
+        "eps": 1e-9,
+        "lr_decay": config.lr_decay,
+        "lr_decay_d": config.lr_decay_d,
+        "init_lr_ratio": 1.0,
+        "warmup_epochs": 0,
+        "c_mel": 45,
+        "c_kl": 1.0,
+        "grad_clip": None,
+        "vocoder_warmstart_ckpt": None,
+        "warmstart_ckpt": None,
+        "mos_metric": None,
+        "dataset": None,
+    }
+
+
+@dataclass(frozen=True)
+class GeneratorPass:
+    """What one pass through the generator gives: its cut-out audio beside the recorded, and three of the losses."""
+
+    generated: Tensor
+    """float [B, 1, segment]"""
+    recorded: Tensor
+    """float [B, 1, segment]"""
+    mel: Tensor
+    """L1 distance of log-mel spectrograms, unweighted, scalar"""
+    kl: Tensor
+    dur: Tensor
+
+
+class VitsModule(pl.LightningModule):
+    """`model_g` and `model_d` under the names of Piper's checkpoints.
+
+    `hyper` is as `hyper_parameters` returns it; `studio` is what a checkpoint keeps of ours under STUDIO_KEY
+    (preset, language, speakers, feature settings); `discriminator_width` is below 1 in the preset tiny only.
+    """
+
+    def __init__(
+        self, hyper: dict[str, Any], *, discriminator_width: float = 1.0, studio: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.save_hyperparameters(dict(hyper))
+        self.studio = dict(studio or {})
+        self.model_g = Synthesizer(synthesizer_config(hyper))
+        self.model_d = MultiPeriodDiscriminator(width=discriminator_width)
+        self.mel_filters: Tensor
+        filters = mel_filterbank(
+            hyper["sample_rate"], hyper["filter_length"], hyper["mel_channels"], hyper["mel_fmin"], hyper["mel_fmax"]
+        )
+        self.register_buffer("mel_filters", filters, persistent=False)  # Piper's checkpoints hold none
+        self.steps_done = 0
+        """Batches trained on since step 0, over all resumes. (Lightning's global_step counts each optimizer's.)"""
+        self.batches_done_in_epoch = 0
+        self.latest: dict[str, Tensor] = {}
+        """The latest step's losses, detached, on the device."""
+
+    # Losses
+
+    def generator_pass(self, batch: Batch) -> GeneratorPass:
+        """Runs the generator on `batch`: reconstruction of a random segment of each utterance, with its losses."""
+        hyper = self.hparams
+        spectrogram, frames, audio = self.spectrogram(batch)
+        speakers = batch.speaker_ids if hyper["num_speakers"] > 1 else None
+        out = self.model_g(batch.phoneme_ids, batch.phoneme_lengths, spectrogram, frames, speakers)
+        segment_frames = hyper["segment_size"] // hyper["hop_length"]
+        recorded = cut_segments(audio[:, None], out.segment_start * hyper["hop_length"], hyper["segment_size"])
+        with torch.autocast(self.device.type, enabled=False):
+            # In float32: cuFFT knows no bfloat16, and a log of small powers wants the precision.
+            mel_recorded = spectrogram_to_mel(
+                cut_segments(spectrogram, out.segment_start, segment_frames), self.mel_filters
+            )
+            mel_generated = mel_spectrogram(
+                out.audio.squeeze(1).float(),
+                self.mel_filters,
+                hyper["filter_length"],
+                hyper["hop_length"],
+                hyper["win_length"],
+            )
+            mel = F.l1_loss(mel_generated, mel_recorded)
+            kl = kl_loss(out.z_p, out.logs_q, out.m_p, out.logs_p, out.spectrogram_mask)
+            dur = out.duration_nll.float().sum()
+        return GeneratorPass(out.audio, recorded, mel, kl, dur)
+
+    def spectrogram(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Linear spectrogram float32 [B, 513, F], its lengths int64 [B] in frames, and audio float32 [B, N]."""
+        audio = batch.audio.float() / 32768.0
+        hyper = self.hparams
+        hop = hyper["hop_length"]
+        frames = batch.audio_lengths // hop
+        with torch.autocast(self.device.type, enabled=False):
+            clips = [
+                linear_spectrogram(audio[row : row + 1, :length], hyper["filter_length"], hop, hyper["win_length"])[0]
+                for row, length in enumerate(batch.audio_lengths.tolist())
+            ]
+        return torch.nn.utils.rnn.pad_sequence([clip.T for clip in clips], batch_first=True).mT, frames, audio
+
+    def gradients(self, batch: Batch, loss_scale: float = 1.0) -> dict[str, Tensor]:
+        """Adds the gradients of both sides' losses on `batch` to the parameters, and returns the losses, detached.
+
+        `loss_scale` keeps 16-bit gradients inside the discriminators from vanishing (float16 mixed precision).
+        """
+        hyper = self.hparams
+        out = self.generator_pass(batch)
+        at_output = out.generated.detach().requires_grad_(True)
+        real_scores, real_maps = self.model_d(out.recorded)
+        generated_scores, generated_maps = self.model_d(at_output)
+        with torch.autocast(self.device.type, enabled=False):
+            gen = generator_adversarial_loss(generated_scores)
+            fm = feature_matching_loss(real_maps, generated_maps)
+            disc = discriminator_loss(real_scores, generated_scores)
+            (pull,) = torch.autograd.grad((gen + fm) * loss_scale, at_output, retain_graph=True)
+            own = out.mel * hyper["c_mel"] + out.kl * hyper["c_kl"] + out.dur
+            # d(own + <generated, pull>) is the gradient of the whole loss, since pull is d(gen + fm)/d(generated).
+            surrogate = own + (out.generated.float() * (pull.float() / loss_scale)).sum()
+        self.manual_backward(disc)
+        self.manual_backward(surrogate)
+        losses = {"mel": out.mel, "kl": out.kl, "dur": out.dur, "fm": fm, "gen": gen, "disc": disc}
+        losses = {name: value.detach().float() for name, value in losses.items()}
+        return {"loss_g": own.detach() + losses["gen"] + losses["fm"], "loss_d": losses["disc"], **losses}
+
+    # Lightning
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One step of both optimizers."""
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        self.latest = self.gradients(batch, scaler.get_scale() if scaler is not None else 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self.steps_done += 1
+        self.batches_done_in_epoch += 1
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Losses on held-out utterances with the same noise and segments each time, so that checkpoints compare."""
+        cards = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cards):
+            torch.manual_seed(batch_idx)
+            out = self.generator_pass(batch)
+        losses = {"val_mel": out.mel, "val_kl": out.kl, "val_dur": out.dur}
+        self.log_dict(losses, batch_size=len(batch.audio), on_epoch=True, sync_dist=True)
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[torch.optim.lr_scheduler.LRScheduler]]:
+        """AdamW for generator and discriminators, each with its exponential decay an epoch."""
+        hyper = self.hparams
+        optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(
+                network.parameters(), lr=hyper[rate], betas=tuple(hyper[betas]), eps=hyper["eps"], fused=True
+            )
+            for network, rate, betas in (
+                (self.model_g, "learning_rate", "betas"),
+                (self.model_d, "learning_rate_d", "betas_d"),
+            )
+        ]
+        schedules: list[torch.optim.lr_scheduler.LRScheduler] = [
+            torch.optim.lr_scheduler.ExponentialLR(optimizer, hyper[decay])
+            for optimizer, decay in zip(optimizers, ("lr_decay", "lr_decay_d"), strict=True)
+        ]
+        return optimizers, schedules
+
+    def on_train_epoch_start(self) -> None:
+        """Decays the learning rates: by hand, as Lightning leaves schedules alone under manual optimization.
+
+        At the start rather than the end of an epoch, so that a run resumed from an epoch's last step decays too.
+        """
+        self.batches_done_in_epoch = 0
+        if self.current_epoch > 0:
+            schedules = self.lr_schedulers()
+            assert isinstance(schedules, list)
+            for schedule in schedules:
+                schedule.step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds our own key."""
+        progress = {"step": self.steps_done, "batches_done_in_epoch": self.batches_done_in_epoch}
+        checkpoint[STUDIO_KEY] = {**self.studio, **progress, "epoch": self.current_epoch}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes up the count of steps; a checkpoint of Piper's own trainer counts two optimizer steps a batch."""
+        ours = checkpoint.get(STUDIO_KEY, {})
+        self.steps_done = int(ours.get("step", checkpoint.get("global_step", 0) // 2))
+        self.batches_done_in_epoch = int(ours.get("batches_done_in_epoch", 0))
