@@ -15,19 +15,6 @@ import pytest
 COMMANDS = (
     "demo", "inspect", "train", "status", "stop", "pause", "resume", "runs", "doctor", "export", "speak", "cache",
 )  # fmt: skip
-    "demo",
-    "inspect",
-    "train",
-    "status",
-    "stop",
-    "pause",
-    "resume",
-    "runs",
-    "doctor",
-    "export",
-    "speak",
-    "cache",
-)
 
 
 @pytest.fixture(scope="module")
