@@ -54,7 +54,7 @@ def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[st
     keep = pd.Series(True, index=frame.index)
     if chosen.kinds:
         kinds = set(chosen.kinds)
-        keep &= [not kinds.isdisjoint(codes) for codes in frame["findings"]]
+        keep &= frame["findings"].map(lambda codes: not kinds.isdisjoint(codes)).astype(bool)
     if chosen.severities:
         keep &= frame["worst"].isin(chosen.severities)
     if chosen.speakers:

@@ -96,6 +96,7 @@ def mel_spectrogram(mel_db: np.ndarray, duration_s: float, *, top_db: float = 80
         edges = np.linspace(0, frames, _MAX_SPECTRUM_FRAMES, endpoint=False).astype(int)
         mel_db = np.maximum.reduceat(mel_db, edges, axis=1)
     peak = float(mel_db.max(initial=-np.inf))
+    peak = peak if np.isfinite(peak) else 0.0
     shown = np.clip(np.nan_to_num(mel_db - peak, nan=-top_db, posinf=0.0, neginf=-top_db), -top_db, 0.0)
     columns = shown.shape[1]
     figure = go.Figure(

@@ -10,9 +10,12 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import streamlit as st
+
+from pages.components.clip_table import clip_rows
 
 if TYPE_CHECKING:
     from piper_core.dataset.inspection import InspectionProgress
@@ -33,19 +36,35 @@ class InspectionRequest:
     """Of the folder's content, so that a changed dataset is inspected anew."""
 
 
+@dataclass(frozen=True)
+class Inspected:
+    """A report, and what the pages draw from it: worked out once, in the inspection's own thread."""
+
+    report: DatasetReport
+    plain: dict[str, Any]
+    """`report.to_dict()`."""
+    rows: pd.DataFrame
+    """A row a clip."""
+
+    @classmethod
+    def of(cls, report: DatasetReport) -> Inspected:
+        plain = report.to_dict()
+        return cls(report, plain, clip_rows(plain))
+
+
 class InspectionStopped(RuntimeError):
     """Somebody asked the inspection to stop."""
 
 
 class InspectionJob:
-    """One inspection in a thread of its own. Read `progress`, `preview`, and, once `done`, `report()`."""
+    """One inspection in a thread of its own. Read `progress`, `preview`, and, once `done`, `result()`."""
 
     def __init__(self, request: InspectionRequest) -> None:
         self.request = request
         self.progress: InspectionProgress | None = None
-        self.preview: DatasetReport | None = None
+        self.preview: Inspected | None = None
         """Texts and headers alone, while the audio is being measured."""
-        self._result: Future[DatasetReport] = Future()
+        self._result: Future[Inspected] = Future()
         self._stop = threading.Event()
         threading.Thread(target=self._run, name=f"inspect {request.folder}", daemon=True).start()
 
@@ -54,8 +73,8 @@ class InspectionJob:
         """Whether the inspection has ended, well or not."""
         return self._result.done()
 
-    def report(self) -> DatasetReport:
-        """The report of a `done` inspection. Raises what ended it: DatasetError, OSError, InspectionStopped."""
+    def result(self) -> Inspected:
+        """What a `done` inspection found. Raises what ended it: DatasetError, OSError, InspectionStopped."""
         return self._result.result(timeout=0)
 
     def stop(self) -> None:
@@ -66,10 +85,10 @@ class InspectionJob:
         try:
             self._result.set_result(self._inspect())
         except BaseException as error:  # noqa: BLE001
-            # Not swallowed: report() raises it in the page's thread, where it can be shown.
+            # Not swallowed: result() raises it in the page's thread, where it can be shown.
             self._result.set_exception(error)
 
-    def _inspect(self) -> DatasetReport:
+    def _inspect(self) -> Inspected:
         from piper_core.dataset.inspection import inspect
 
         def heed(progress: InspectionProgress) -> None:
@@ -79,15 +98,16 @@ class InspectionJob:
 
         folder, language = Path(self.request.folder), self.request.language
         if not self.request.validate_audio:
-            return inspect(folder, language=language, validate_audio=False, on_progress=heed)
-        self.preview = inspect(folder, language=language, validate_audio=False)
-        return inspect(
+            return Inspected.of(inspect(folder, language=language, validate_audio=False, on_progress=heed))
+        self.preview = Inspected.of(inspect(folder, language=language, validate_audio=False))
+        report = inspect(
             folder,
             language=language,
             validate_audio=True,
             cache_dir=Path(self.request.cache_dir),
             on_progress=heed,
         )
+        return Inspected.of(report)
 
 
 def inspection(request: InspectionRequest, again: int = 0) -> InspectionJob:

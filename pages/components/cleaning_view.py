@@ -1,0 +1,48 @@
+"""What becomes of the inspection: the cleaned manifest, the report, and the way on to training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.components import page_links, report_view
+from piper_core.dataset.report import write_cleaned_manifest
+
+if TYPE_CHECKING:
+    from piper_core.dataset.report import DatasetReport
+
+SAVED = "cleaned_manifests"
+"""Session state: folder -> the cleaned manifest that was saved last."""
+
+
+def show(report: DatasetReport, left_out: Collection[str], folder: str) -> None:
+    """Save the manifest without the clips that were left out; take the report home; go on to Train."""
+    cleaned, reports, onwards = st.columns(3, gap="medium")
+    with cleaned.container(border=True, height="stretch"):
+        st.subheader("Clean the manifest", icon=":material/cleaning_services:", anchor=False)
+        st.caption("Writes the usable clips that you kept beside the original, which stays as it is.")
+        if st.button("Save cleaned manifest", icon=":material/save:", key="save_cleaned", width="stretch"):
+            _save(report, left_out, folder)
+        saved = st.session_state.get(SAVED, {}).get(folder)
+        if saved:
+            st.success(f"Saved as `{saved}`.")
+    with reports.container(border=True, height="stretch"):
+        st.subheader("Take the report home", icon=":material/description:", anchor=False)
+        st.caption("To read, to pass on, or for scripts.")
+        report_view.show_downloads(report, Path(folder).name)
+    with onwards.container(border=True, height="stretch"):
+        st.subheader("Train a voice", icon=":material/model_training:", anchor=False)
+        st.caption("With this dataset chosen.")
+        page_links.link("train.py", "Go on to Train", icon=":material/arrow_forward:", parameters={"dataset": folder})
+
+
+def _save(report: DatasetReport, left_out: Collection[str], folder: str) -> None:
+    try:
+        path = write_cleaned_manifest(report, excluded=set(left_out))
+    except (OSError, ValueError) as error:
+        st.error(f"The cleaned manifest could not be saved: {error}")
+        return
+    st.session_state.setdefault(SAVED, {})[folder] = str(path)

@@ -1,0 +1,121 @@
+"""The clips of a dataset: filter and sort the table, click a clip to see and hear it, tick clips to leave them out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import clip_table, clip_view
+from pages.components.report_view import severity_column
+
+LEFT_OUT = "left_out"
+"""Session state: folder -> the ids of the clips that were left out there."""
+_SHOW = ("All clips", "Usable only", "Left out only")
+_TABLE_HEIGHT = 620
+
+
+def left_out(folder: str) -> set[str]:
+    """The clips that this session has left out of the dataset in `folder`."""
+    return st.session_state.setdefault(LEFT_OUT, {}).setdefault(folder, set())
+
+
+@st.fragment
+def browse(rows: pd.DataFrame, report: Mapping[str, Any], folder: str, language: str) -> None:
+    """Filters, table and the chosen clip. A fragment: a click draws this part anew, not the page."""
+    out = left_out(folder)
+    shown = clip_table.filter_rows(rows, _filters(rows), out)
+    table, detail = st.columns([3, 2], gap="medium")
+    with table:
+        actions = st.container(horizontal=True, vertical_alignment="center")
+        ticked, clicked = _table(shown, out, folder)
+        with actions:
+            _actions(shown, ticked, out)
+    with detail.container(border=True):
+        if clicked is None:
+            st.caption("Click a clip in the table to hear it and see its waveform, spectrogram, text and phonemes.")
+            return
+        clip = shown.iloc[clicked].to_dict()
+        own = [finding for finding in report["findings"] if finding["utterance_id"] == clip["utterance_id"]]
+        clip_view.show(clip, own, Path(folder), language)
+
+
+def _filters(rows: pd.DataFrame) -> clip_table.ClipFilter:
+    kinds = sorted({code for codes in rows["findings"] for code in codes})
+    speakers = sorted(rows["speaker"].dropna().unique())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search", placeholder="word or id", icon=":material/search:", key="filter_search", width=220
+        )
+        severities = st.multiselect(
+            "Severity", [*clip_table.SEVERITIES, clip_table.NO_FINDING], key="filter_severity", width=220
+        )
+        chosen = st.multiselect("Finding", kinds, key="filter_kinds", width=260)
+        voices = st.multiselect("Speaker", speakers, key="filter_speakers", width=200) if len(speakers) > 1 else []
+        show = st.segmented_control("Show", _SHOW, default=_SHOW[0], required=True, key="filter_show")
+    return clip_table.ClipFilter(
+        kinds=tuple(chosen),
+        severities=tuple(severities),
+        speakers=tuple(voices),
+        search=search,
+        usable_only=show == "Usable only",
+        left_out_only=show == "Left out only",
+    )
+
+
+def _table(shown: pd.DataFrame, out: set[str], folder: str) -> tuple[list[int], int | None]:
+    """Draw the table; the positions of the ticked rows, and of the clicked one (else the last ticked)."""
+    several = shown["speaker"].nunique() > 1
+    columns = ["utterance_id", "worst", "findings", *(["speaker"] if several else []), "duration_s", "text"]
+    frame = shown[columns].assign(
+        worst=[[worst] for worst in shown["worst"]], kept=~shown["utterance_id"].isin(list(out))
+    )
+    frame = frame[["kept", *columns]]
+    # Ticks are positions: another choice of rows has to start without any.
+    identity = hashlib.blake2b("\0".join([folder, *shown["utterance_id"]]).encode(), digest_size=8).hexdigest()
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        height=_TABLE_HEIGHT,
+        key=f"clips_{identity}",
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        column_config={
+            "kept": st.column_config.CheckboxColumn("In", width=40, help="Whether the clip is kept in the dataset"),
+            "utterance_id": st.column_config.TextColumn("Clip", width=170),
+            "worst": severity_column("Worst"),
+            "findings": st.column_config.ListColumn("Findings", width=150),
+            "speaker": st.column_config.TextColumn("Speaker", width=90),
+            "duration_s": st.column_config.NumberColumn("Seconds", format="%.2f", width=80),
+            "text": st.column_config.TextColumn("Text", width=400),
+        },
+        alt="All clips of the dataset with their findings, lengths and texts",
+    )
+    st.caption(
+        f"{len(shown):,} clips. Click a cell to open its clip; tick rows to leave them out; click a heading to sort."
+    )
+    ticked = [row for row in event.selection.rows if row < len(shown)]
+    cells = [row for row, _ in event.selection.cells if row < len(shown)]
+    return ticked, cells[0] if cells else ticked[-1] if ticked else None
+
+
+def _actions(shown: pd.DataFrame, ticked: list[int], out: set[str]) -> None:
+    ids = set(shown.iloc[ticked]["utterance_id"])
+    label = f"Leave out {len(ids):,} ticked" if ids else "Leave out ticked"
+    if st.button(label, icon=":material/remove_circle:", disabled=not ids - out, key="leave_out"):
+        out |= ids
+        st.rerun()
+    if st.button("Take back ticked", icon=":material/undo:", disabled=not ids & out, key="take_back"):
+        out -= ids
+        st.rerun()
+    everything = set(shown["utterance_id"])
+    if st.button(f"Leave out all {len(everything):,} shown", disabled=not everything - out, key="leave_out_shown"):
+        out |= everything
+        st.rerun()
+    if st.button("Take all back", disabled=not out, key="take_all_back"):
+        out.clear()
+        st.rerun()

@@ -1,0 +1,118 @@
+"""One clip: to hear, to see, its text and phonemes, its measurements and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.components import dataset_figures, player
+from pages.components.theme import CHART_CONFIG
+from piper_core.dataset import audio, text
+
+LONGEST_SHOWN_S = 60.0
+"""Longer clips are heard and drawn to here: the browser has to hold it."""
+_BADGE = {"error": "red", "warning": "orange", "info": "blue"}
+_UNITS = {"s": "s", "dbfs": "dBFS", "db": "dB", "lufs": "LUFS", "hz": "Hz", "bytes": "bytes", "percent": "%"}
+_NOT_MEASUREMENTS = {
+    "utterance_id",
+    "path",
+    "text",
+    "written_text",
+    "speaker",
+    "usable",
+    "row",
+    "worst",
+    "findings",
+    "audio_hash",
+}
+
+
+def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder: Path, language: str) -> None:
+    """Show `clip` (a row of the clip table) of the dataset in `folder`, with its own `findings`."""
+    st.subheader(str(clip["utterance_id"]), anchor=False)
+    for finding in findings:
+        st.markdown(f":{_BADGE[finding['severity']]}-badge[{finding['code']}] {_plain(finding['message'])}")
+    st.markdown(f"> {_plain(str(clip['text'])) or '*no text*'}")
+    _show_phonemes(str(clip["text"]), language)
+    path = Path(str(clip["path"]))
+    _show_audio(path if path.is_absolute() else folder / path, str(clip["utterance_id"]))
+    table = measurements(clip)
+    if table:
+        st.table(table, border="horizontal", width="stretch", alt="Measurements of the clip")
+
+
+def measurements(clip: Mapping[str, Any]) -> dict[str, str]:
+    """What was measured in `clip`, as words: the unit is taken from the name's end, as in `peak_dbfs`."""
+    shown = {}
+    for name, value in clip.items():
+        if name in _NOT_MEASUREMENTS or value is None or isinstance(value, (list, dict)):
+            continue
+        if isinstance(value, float) and np.isnan(value):
+            continue
+        stem, _, last = name.rpartition("_")
+        unit = _UNITS.get(last, "")
+        label = (stem if unit and stem else name).replace("_", " ").capitalize()
+        shown[label] = _number(name, value, "Hz" if name == "sample_rate" else unit)
+    return shown
+
+
+def _number(name: str, value: object, unit: str) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (float, np.floating)) and not float(value).is_integer():
+        return f"{value:,.2f} {unit}".strip()
+    if isinstance(value, (int, float, np.number)):
+        return f"{value:,.0f} {unit}".strip()
+    return str(value)
+
+
+def _show_phonemes(words: str, language: str) -> None:
+    try:
+        sentences = _phonemes(words, language)
+    except text.TextError as error:
+        st.caption(str(error))
+        return
+    st.caption("Phonemes")
+    st.code("\n".join(sentences) or "none", language=None, wrap_lines=True)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _phonemes(words: str, language: str) -> list[str]:
+    return ["".join(sentence) for sentence in text.phonemize(words, language)]
+
+
+def _show_audio(path: Path, name: str) -> None:
+    try:
+        samples, sample_rate = _samples(str(path), path.stat().st_mtime_ns)
+    except (OSError, audio.AudioError) as error:
+        st.error(f"The clip can't be heard: {error}")
+        return
+    player.play(samples, sample_rate, name=f"Clip {name}")
+    if samples.size == 0:
+        return
+    duration_s = samples.size / sample_rate
+    low, high = audio.waveform_envelope(samples, points=600)
+    figure = dataset_figures.waveform(low, high, duration_s)
+    st.plotly_chart(figure, config=CHART_CONFIG, key="waveform", alt=f"Waveform of {name}")
+    try:
+        mel_db = audio.mel_spectrogram(samples, sample_rate)
+    except audio.AudioError as error:
+        st.caption(str(error))
+        return
+    figure = dataset_figures.mel_spectrogram(mel_db, duration_s)
+    st.plotly_chart(figure, config=CHART_CONFIG, key="mel", alt=f"Mel spectrogram of {name}")
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _samples(path: str, modified_ns: int) -> tuple[np.ndarray, int]:
+    samples, sample_rate = audio.load_clip(Path(path), max_s=LONGEST_SHOWN_S)
+    return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), sample_rate
+
+
+def _plain(words: str) -> str:
+    """`words` with Markdown's signs taken literally: a transcript is data."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-!|<>~$:" else sign for sign in words.replace("\n", " "))

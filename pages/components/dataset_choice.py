@@ -1,0 +1,200 @@
+"""Choose a dataset: a folder on this machine, an upload, or the demo. Each way ends in `choose`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.components import recent_datasets
+from piper_core.dataset import text
+from piper_core.settings import Settings
+
+DATASET = "dataset"
+"""Session state and the address both hold the chosen folder under this name; the Train page reads it."""
+DEFAULT_LANGUAGE = "en-us"
+_UPLOADS = ("A zip file", "A folder", "Metadata and audio files")
+_AUDIO = ("wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "au", "caf", "w64", "m4a")
+
+
+def chosen() -> Path | None:
+    """The dataset of this session, or the one in the page's address; None when neither names one."""
+    name = st.query_params.get(DATASET) or st.session_state.get(DATASET)
+    if not name:
+        return None
+    st.session_state[DATASET] = name
+    st.query_params[DATASET] = name
+    return Path(name)
+
+
+def choose(folder: Path) -> None:
+    """Make `folder` the session's dataset and open it."""
+    st.session_state[DATASET] = str(folder)
+    st.query_params[DATASET] = str(folder)
+    st.rerun()
+
+
+def forget() -> None:
+    """Back to the choice."""
+    st.session_state.pop(DATASET, None)
+    st.query_params.pop(DATASET, None)
+    st.rerun()
+
+
+def language() -> str:
+    """Ask which language is spoken; English where espeak-ng's list can't be had, which is said."""
+    try:
+        known = text.languages()
+    except text.TextError as error:
+        st.caption(str(error))
+        return DEFAULT_LANGUAGE
+    names = {language.code: f"{language.name} ({language.code})" for language in known}
+    codes = list(names)
+    return st.selectbox(
+        "Language of the texts",
+        codes,
+        index=codes.index(DEFAULT_LANGUAGE),
+        format_func=names.__getitem__,
+        key="dataset_language",
+        persist_state="session",
+        width=320,
+        help="The espeak-ng voice that turns the texts into phonemes, here and in training.",
+    )
+
+
+def refusal(folder: Path, settings: Settings) -> str | None:
+    """Why `folder` can't be opened, as a sentence; None when it can."""
+    if not folder.is_absolute():
+        return f"“{folder}” is not a whole path: write it from the root on, as /home/you/recordings."
+    if not settings.allows(folder):
+        roots = ", ".join(str(root) for root in settings.allowed_roots)
+        return (
+            f"{folder} lies outside the folders that the pages may read ({roots}). "
+            "Move the dataset there, or name its folder in the setting DATA_ROOTS and start the app again."
+        )
+    if not folder.exists():
+        return f"There is no folder {folder}: check the path."
+    if not folder.is_dir():
+        return f"{folder} is a file: give the folder that holds metadata.csv and the recordings, or upload a zip."
+    return None
+
+
+def show(settings: Settings, recent_file: Path) -> None:
+    """The three ways side by side, and the datasets that are at hand."""
+    folder, upload, demo = st.columns(3)
+    with folder.container(border=True, height="stretch"):
+        _folder(settings)
+    with upload.container(border=True, height="stretch"):
+        _upload(settings)
+    with demo.container(border=True, height="stretch"):
+        _demo(settings)
+    _at_hand(settings, recent_file)
+
+
+def _folder(settings: Settings) -> None:
+    st.subheader("A folder", icon=":material/folder_open:", anchor=False)
+    st.caption("Recordings that already lie on this machine. Nothing is copied or changed.")
+    with st.form("folder", border=False):
+        path = st.text_input("Path of the dataset", placeholder="/home/you/recordings/my-voice", key="folder_path")
+        opened = st.form_submit_button("Open folder", icon=":material/arrow_forward:", width="stretch")
+    if not opened:
+        return
+    if not path.strip():
+        st.error("Write the path of a folder first.")
+        return
+    folder = Path(path.strip()).expanduser()
+    reason = refusal(folder, settings)
+    if reason:
+        st.error(reason)
+    else:
+        choose(folder.resolve())
+
+
+def _upload(settings: Settings) -> None:
+    st.subheader("An upload", icon=":material/upload:", anchor=False)
+    st.caption("A zip, a folder, or a metadata file with its recordings; thousands of files are fine.")
+    way = st.segmented_control("What to upload", _UPLOADS, default=_UPLOADS[0], required=True, key="upload_way")
+    files: list[Any] = []
+    if way == "A zip file":
+        one = st.file_uploader("Zip of the dataset", type="zip", key="upload_zip")
+        files = [one] if one else []
+    elif way == "A folder":
+        files = st.file_uploader("Folder of the dataset", accept_multiple_files="directory", key="upload_folder")
+    else:
+        kinds = ["csv", "txt", *_AUDIO]
+        files = st.file_uploader("metadata.csv and recordings", kinds, accept_multiple_files=True, key="upload_files")
+    name = st.text_input("Name of the dataset", placeholder="my-voice", key="upload_name")
+    label = f"Import {len(files):,} files" if len(files) > 1 else "Import"
+    if st.button(label, icon=":material/arrow_forward:", disabled=not files, width="stretch", key="upload_import"):
+        _import(files, name, settings)
+
+
+def _import(files: list[Any], name: str, settings: Settings) -> None:
+    from piper_core.dataset.intake import IntakeError, save_files, unpack_zip
+
+    folder = free_folder(settings.datasets_dir, name or Path(files[0].name).stem)
+    try:
+        with st.spinner("Bringing the files in …", show_time=True):
+            if files[0].name.lower().endswith(".zip"):
+                folder = unpack_zip(files[0], folder)
+            else:
+                folder = save_files(((file.name, file) for file in files), folder)
+    except (IntakeError, OSError) as error:
+        st.error(str(error))
+        return
+    choose(folder)
+
+
+def _demo(settings: Settings) -> None:
+    st.subheader("The demo", icon=":material/auto_awesome:", anchor=False)
+    st.caption("Sentences spoken by espeak-ng, made here in seconds: to try the whole way without recordings.")
+    clips = st.slider("Clips", 12, 240, 60, step=12, key="demo_clips")
+    defects = st.toggle("Plant some defects", key="demo_defects", help="To see what the checks find, and how it looks.")
+    if st.button(
+        "Make the demo dataset", type="primary", icon=":material/play_arrow:", width="stretch", key="demo_make"
+    ):
+        _make_demo(settings, clips, defects)
+
+
+def _make_demo(settings: Settings, clips: int, defects: bool) -> None:
+    from piper_core.dataset.demo import DemoUnavailable, write_demo
+
+    folder = free_folder(settings.datasets_dir, "demo-with-defects" if defects else "demo")
+    bar = st.progress(0.0, "Speaking …")
+    try:
+        write_demo(
+            folder,
+            clips=clips,
+            defects=defects,
+            on_progress=lambda done, total: bar.progress(done / total, f"Speaking: {done} of {total} clips"),
+        )
+    except (DemoUnavailable, OSError) as error:
+        bar.empty()
+        st.error(str(error))
+        return
+    choose(folder)
+
+
+def _at_hand(settings: Settings, recent_file: Path) -> None:
+    opened = [folder for folder in recent_datasets.recent(recent_file) if settings.allows(folder)]
+    lying = recent_datasets.lying_in((settings.datasets_dir, *settings.data_roots))
+    listed = [*opened, *(folder for folder in lying if folder not in opened)]
+    if not listed:
+        return
+    st.subheader("At hand", anchor=False)
+    with st.grid(4, min_column_width=200):
+        for folder in listed[:12]:
+            icon = ":material/history:" if folder in opened else ":material/folder:"
+            if st.button(folder.name, key=f"open_{folder}", icon=icon, help=str(folder), width="stretch"):
+                choose(folder)
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """A folder in `parent` that does not exist yet, named after `name` as far as a folder's name allows."""
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "dataset"
+    folder, number = parent / stem, 2
+    while folder.exists():
+        folder, number = parent / f"{stem}-{number}", number + 1
+    return folder

@@ -1,0 +1,83 @@
+"""Dataset: choose one, see what it holds and what is wrong with it, hear its clips, leave some out."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import (
+    cleaning_view,
+    clip_browser,
+    dataset_choice,
+    inspection_job,
+    inspection_view,
+    recent_datasets,
+    report_view,
+)
+from piper_core.dataset.layouts import DatasetError
+from piper_core.dataset.text import TextError
+from piper_core.settings import SettingError, Settings
+
+# Read: the settings and the dataset that was chosen.
+try:
+    settings = Settings.load()
+except SettingError as error:
+    st.error(str(error))
+    st.stop()
+recent_file = settings.workspace_dir / "recent_datasets.json"
+folder = dataset_choice.chosen()
+
+# Guard: no dataset, or one that may not or can't be read.
+if folder is None:
+    st.title("Dataset", anchor=False)
+    st.markdown(
+        "A voice begins with recordings and their texts: a folder with `metadata.csv` and `wavs/`. Where is yours?"
+    )
+    dataset_choice.show(settings, recent_file)
+    st.stop()
+
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.title(folder.name, anchor=False, width="content")
+    if st.button("Choose another dataset", icon=":material/swap_horiz:", key="choose_another"):
+        dataset_choice.forget()
+refused = dataset_choice.refusal(folder, settings)
+if refused:
+    st.error(refused)
+    st.stop()
+recent_datasets.remember(recent_file, folder)
+
+# Inspect, beside the page: texts and headers first, then the audio.
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    language = dataset_choice.language()
+    if st.button("Inspect again", icon=":material/refresh:", key="inspect_again"):
+        st.session_state["inspections"] = st.session_state.get("inspections", 0) + 1
+gap = inspection_view.not_checked(settings)
+if gap:
+    st.warning(gap, icon=":material/hearing_disabled:")
+try:
+    job = inspection_job.inspection(
+        inspection_job.InspectionRequest(
+            folder=str(folder),
+            language=language,
+            validate_audio=gap is None,
+            cache_dir=str(settings.cache_dir),
+            fingerprint=inspection_job.fingerprint(folder),
+        ),
+        again=st.session_state.get("inspections", 0),
+    )
+    seen = job.result() if job.done else job.preview
+except (DatasetError, TextError, inspection_job.InspectionStopped, OSError) as error:
+    st.error(str(error))
+    st.stop()
+if not job.done:
+    inspection_view.show_progress(job, preview_is_shown=seen is not None)
+if seen is None:
+    st.stop()
+
+# Show.
+left_out = clip_browser.left_out(str(folder))
+report_view.show_totals(seen.rows, left_out, seen.plain["summary"])
+report_view.show_findings(seen.plain)
+st.subheader("The clips", anchor=False)
+clip_browser.browse(seen.rows, seen.plain, str(folder), language)
+report_view.show_shape(seen.rows)
+cleaning_view.show(seen.report, left_out, str(folder))

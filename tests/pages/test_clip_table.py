@@ -1,0 +1,93 @@
+"""The clip table: rows from the report's dictionary, filters, kinds of findings; usable with 13,100 clips."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from pages.components.clip_table import ClipFilter, clip_rows, filter_rows, findings_summary, totals
+
+
+def report(clips: int = 6) -> dict[str, Any]:
+    """A report of the documented schema: clip 1 has an error and a warning, clip 2 a warning."""
+    finding = {"path": "", "value": 1.0, "threshold": 0.5, "unit": "s", "source": "a paper"}
+    utterances = [
+        {
+            "utterance_id": f"clip-{i:05d}",
+            "path": f"wavs/clip-{i:05d}.wav",
+            "text": "The Quick fox" if i % 2 else "A lazy dog (here)",
+            "speaker": "ann" if i % 3 else "bob",
+            "usable": i != 1,
+            "duration_s": 2.0,
+            "sample_rate": 22050,
+        }
+        for i in range(clips)
+    ]
+    findings = [
+        {"code": "loudness", "severity": "warning", "utterance_id": "clip-00002", "message": "loud", **finding},
+        {"code": "loudness", "severity": "warning", "utterance_id": "clip-00001", "message": "quiet", **finding},
+        {"code": "silent", "severity": "error", "utterance_id": "clip-00001", "message": "silent", **finding},
+        {"code": "dataset-size", "severity": "warning", "utterance_id": None, "message": "small", **finding},
+    ]
+    return {"schema_version": 1, "summary": {}, "findings": findings, "utterances": utterances}
+
+
+def test_rows_carry_their_findings_and_the_worst_of_them() -> None:
+    rows = clip_rows(report())
+    assert rows["findings"].tolist() == [[], ["loudness", "silent"], ["loudness"], [], [], []]
+    assert rows["worst"].tolist() == ["none", "error", "warning", "none", "none", "none"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [
+        (ClipFilter(), [0, 1, 2, 3, 4, 5]),
+        (ClipFilter(kinds=("silent",)), [1]),
+        (ClipFilter(kinds=("silent", "loudness")), [1, 2]),
+        (ClipFilter(severities=("warning",)), [2]),
+        (ClipFilter(severities=("none", "error")), [0, 1, 3, 4, 5]),
+        (ClipFilter(speakers=("bob",)), [0, 3]),
+        (ClipFilter(search="quick FOX"), [1, 3, 5]),
+        (ClipFilter(search="(here)"), [0, 2, 4]),
+        (ClipFilter(search="00004"), [4]),
+        (ClipFilter(usable_only=True), [0, 2, 3, 4, 5]),
+        (ClipFilter(left_out_only=True), [5]),
+        (ClipFilter(speakers=("bob",), search="quick", usable_only=True), [3]),
+    ],
+)
+def test_filters(chosen: ClipFilter, left: list[int]) -> None:
+    assert filter_rows(clip_rows(report()), chosen, left_out={"clip-00005"}).index.tolist() == left
+
+
+def test_kinds_of_findings_come_worst_first_then_most_frequent() -> None:
+    kinds = findings_summary(report())
+    assert kinds["code"].tolist() == ["silent", "loudness", "dataset-size"]
+    assert kinds["count"].tolist() == [1, 2, 1]
+    assert kinds["message"].tolist() == ["silent", "loud", "small"]
+
+
+def test_totals_leave_out_what_is_unusable_or_left_out() -> None:
+    assert totals(clip_rows(report()), {"clip-00005", "clip-00001"}) == {
+        "clips": 6, "minutes": 0.2, "speakers": 2, "usable": 4, "usable_minutes": pytest.approx(8 / 60),
+    }  # fmt: skip
+
+
+def test_a_dataset_without_clips() -> None:
+    empty = {"findings": [], "utterances": [], "summary": {}}
+    rows = clip_rows(empty)
+    assert filter_rows(rows, ClipFilter(search="a", kinds=("silent",), usable_only=True)).empty
+    assert findings_summary(empty).empty
+    assert totals(rows)["clips"] == 0
+
+
+def test_13100_clips_are_filtered_well_within_half_a_second() -> None:
+    rows = clip_rows(report(13_100))
+    chosen = ClipFilter(
+        kinds=("loudness",), severities=("warning",), speakers=("ann",), search="lazy dog", usable_only=True
+    )
+    start = time.process_time()
+    left = filter_rows(rows, chosen, left_out={f"clip-{i:05d}" for i in range(5000)})
+    assert time.process_time() - start < 0.5
+    assert left.index.tolist() == [2]

@@ -1,0 +1,191 @@
+"""The Dataset page, as Streamlit runs it: every way in, every refusal, and from its clips to a clean manifest."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace; the pages may read nothing else than what lies beneath `tmp_path`."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("WORKSPACE_DIR", str(folder))
+    monkeypatch.setenv("DATA_ROOTS", str(tmp_path))
+    monkeypatch.delenv("ENABLE_AUDIO_VALIDATION", raising=False)
+    return folder
+
+
+@pytest.fixture
+def dataset(demo_dataset: Path, tmp_path: Path) -> Path:
+    """A copy of the demo dataset that a test may write beside."""
+    return Path(shutil.copytree(demo_dataset, tmp_path / "my-voice"))
+
+
+def page(project_root: Path, folder: Path | None = None) -> AppTest:
+    test = AppTest.from_file(str(project_root / "pages/setup.py"), default_timeout=PATIENCE_S)
+    if folder is not None:
+        test.query_params["dataset"] = str(folder)
+    return test.run()
+
+
+def inspected(test: AppTest) -> AppTest:
+    """The page once its inspection has ended."""
+    until = time.monotonic() + PATIENCE_S
+    while any(button.key == "stop_inspection" for button in test.button):
+        assert time.monotonic() < until, "the inspection does not end"
+        time.sleep(0.1)
+        test.run()
+    assert not test.exception
+    return test
+
+
+def metrics(test: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in test.metric}
+
+
+def errors(test: AppTest) -> str:
+    assert not test.exception
+    return " ".join(error.value for error in test.error)
+
+
+def test_empty_page_offers_three_ways(project_root: Path, workspace: Path) -> None:
+    test = page(project_root)
+    assert not test.exception
+    assert [heading.value for heading in test.subheader] == ["A folder", "An upload", "The demo"]
+    assert not errors(test)
+
+
+def test_demo_in_one_click_and_its_report(project_root: Path, workspace: Path) -> None:
+    test = page(project_root)
+    test.slider(key="demo_clips").set_value(12)
+    test.button(key="demo_make").click().run()
+    inspected(test)
+    assert metrics(test)["Clips"] == "12"
+    folder = Path(test.session_state["dataset"])
+    assert folder.parent == workspace / "datasets"
+    assert (folder / "metadata.csv").is_file()
+    assert test.query_params["dataset"] == [str(folder)]
+
+
+def test_folder_by_its_path(project_root: Path, workspace: Path, dataset: Path) -> None:
+    test = page(project_root)
+    test.text_input(key="folder_path").set_value(str(dataset))
+    next(button for button in test.button if button.label == "Open folder").click().run()
+    inspected(test)
+    assert metrics(test)["Usable clips"] == "12"
+    assert test.title[0].value == "my-voice"
+    again = page(project_root)
+    assert "my-voice" in [button.label for button in again.button], "an opened dataset is at hand the next time"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/etc", "outside the folders"),
+        ("recordings", "not a whole path"),
+        ("{root}/nowhere", "There is no folder"),
+        ("{root}/my-voice/metadata.csv", "is a file"),
+        ("{root}/link-out", "outside the folders"),
+        ("  ", "Write the path"),
+    ],
+)
+def test_refusals_are_sentences(
+    project_root: Path, workspace: Path, dataset: Path, tmp_path: Path, path: str, said: str
+) -> None:
+    (tmp_path / "link-out").symlink_to("/etc")
+    test = page(project_root)
+    test.text_input(key="folder_path").set_value(path.format(root=tmp_path))
+    next(button for button in test.button if button.label == "Open folder").click().run()
+    assert said in errors(test)
+    assert "dataset" not in test.session_state
+
+
+def test_address_can_not_lead_outside(project_root: Path, workspace: Path) -> None:
+    assert "outside the folders" in errors(page(project_root, Path("/etc")))
+
+
+def test_folder_without_metadata_is_told_what_it_needs(project_root: Path, workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    assert "metadata.csv" in errors(inspected(page(project_root, tmp_path / "bare")))
+
+
+def test_upload_of_a_zip(project_root: Path, workspace: Path, dataset: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in sorted(dataset.rglob("*")):
+            archive.write(file, Path("voice") / file.relative_to(dataset))
+    test = page(project_root)
+    test.file_uploader(key="upload_zip").upload("voice.zip", packed.getvalue()).run()
+    test.button(key="upload_import").click().run()
+    inspected(test)
+    assert metrics(test)["Clips"] == "12"
+    assert Path(test.session_state["dataset"]).is_relative_to(workspace / "datasets")
+
+
+def test_upload_that_is_no_zip_gets_a_sentence(project_root: Path, workspace: Path) -> None:
+    test = page(project_root)
+    test.file_uploader(key="upload_zip").upload("voice.zip", b"not a zip at all").run()
+    test.button(key="upload_import").click().run()
+    assert errors(test)
+
+
+def test_clips_are_left_out_taken_back_and_the_cleaned_manifest_saved(
+    project_root: Path, workspace: Path, dataset: Path
+) -> None:
+    original = (dataset / "metadata.csv").read_bytes()
+    test = inspected(page(project_root, dataset))
+    first = test.dataframe[-1].value["utterance_id"].iloc[0]
+    test.text_input(key="filter_search").set_value(first).run()
+    test.button(key="leave_out_shown").click().run()
+    assert metrics(test)["Left out"] == "1"
+    assert metrics(test)["Usable clips"] == "11"
+
+    test.text_input(key="filter_search").set_value("").run()
+    test.button(key="save_cleaned").click().run()
+    cleaned = dataset / "metadata.cleaned.csv"
+    assert str(cleaned) in " ".join(success.value for success in test.success)
+    assert len(cleaned.read_text().splitlines()) == 11
+    assert first not in cleaned.read_text()
+    assert (dataset / "metadata.csv").read_bytes() == original
+
+    test.button(key="take_all_back").click().run()
+    assert metrics(test)["Left out"] == "0"
+    assert metrics(test)["Usable clips"] == "12"
+
+
+def test_clip_is_shown_with_its_player_pictures_and_phonemes(
+    project_root: Path, workspace: Path, dataset: Path
+) -> None:
+    test = inspected(page(project_root, dataset))
+    key = next(key for key in test.session_state.filtered_state if str(key).startswith("clips_"))
+    test.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(0, "text")]}}
+    test.run()
+    assert not test.exception
+    assert len(test.get("audio")) == 1
+    assert len(test.get("plotly_chart")) >= 4
+    assert test.code[0].value.strip(), "the phonemes"
+
+
+def test_without_validation_the_page_says_what_was_not_checked(
+    project_root: Path, workspace: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENABLE_AUDIO_VALIDATION", "false")
+    test = inspected(page(project_root, dataset))
+    assert "ENABLE_AUDIO_VALIDATION" in " ".join(warning.value for warning in test.warning)
+    assert metrics(test)["Clips"] == "12"
+
+
+def test_a_setting_that_makes_no_sense_is_a_sentence(
+    project_root: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_CACHE_SIZE_GB", "much")
+    assert "MAX_CACHE_SIZE_GB" in errors(page(project_root))
