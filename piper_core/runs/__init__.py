@@ -3,6 +3,7 @@
 - `run`: the run folder and its files; `list_runs`, `open_run`; JSON replaced whole.
 - `status`: status.json, written by the trainer; `observe` reconciles it with the process.
 - `control`: control.json, written by the web process or the command line: pause, stop, release memory.
+- `memory`: asks trainers to release GPU memory, and waits for the answer.
 - `metrics`: metrics.jsonl, appended by the trainer, read a little at a time and thinned for charts.
 - `series`: a series of a chart, thinned as it comes.
 - `eta`: how long the run still takes; pure.

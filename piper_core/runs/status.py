@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args
 
-from piper_core.runs.process import process_alive
+from piper_core.runs.process import CLOCK_TOLERANCE_S, process_alive
 from piper_core.runs.run import Run, RunError, last_line, read_json, write_json
 
 State = Literal["preparing", "training", "validating", "paused", "stopping", "stopped", "finished", "failed", "crashed"]
@@ -170,6 +170,12 @@ def read_launch(run: Run) -> Launch | None:
         raise RunError(f"{run.launch_path} lacks a value: {error}.") from error
 
 
+def is_written_by(status: TrainingStatus, launch: Launch) -> bool:
+    """Whether the process that was launched wrote this status. The pid alone won't do: it may have been used before."""
+    same_start = abs(status.process_start_time - launch.process_start_time) <= CLOCK_TOLERANCE_S
+    return status.pid == launch.pid and same_start
+
+
 def observe(run: Run, now: float) -> TrainingStatus | None:
     """What the run does at `now` (Unix seconds), reconciled with its process; None when it was never started.
 
@@ -201,7 +207,9 @@ def reconcile(
     A live state whose process is gone becomes `crashed`. A process that was launched but has not written yet is
     `preparing`, and `crashed` when it is gone. A live trainer that is silent keeps its state, and the message says so.
     """
-    if launch is not None and (status is None or (status.pid != launch.pid and status.updated_at < launch.launched_at)):
+    if launch is not None and (
+        status is None or (status.updated_at < launch.launched_at and not is_written_by(status, launch))
+    ):
         return _before_first_word(status, launch, launch_alive, now)
     if status is None or not status.is_alive_state:
         return status
