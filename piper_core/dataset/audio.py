@@ -1,0 +1,308 @@
+"""Audio files -> measurements, in one decode each; and clips, mel spectrograms and waveforms to show.
+
+Files are decoded by soundfile (libsndfile), as librosa does itself; librosa measures the silence at the edges and makes
+the mel spectrogram. It takes seconds to import, so it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from piper_core.dataset.audio_header import cut_off
+from piper_core.dataset.loudness import integrated_loudness
+
+MEASURE_VERSION = 1
+"""Raised whenever a measurement changes, so that kept ones are made again."""
+MAX_CLIP_S = 600.0
+"""Longer files are no clips; they are not decoded beyond this."""
+TOP_DB = (24.0, 40.0)
+"""As in librosa.effects.trim: frames that far below the loudest one count as silence. Where a clip's own floor is high,
+5 dB above the tenth percentile of its frames, but never less than 24 dB below the loudest: noise is no speech."""
+RAIL = 0.995
+"""Share of full scale at which a sample counts as cut off (Hansen, Stauffer, Xia 2021)."""
+LOUD = 0.99
+"""Share of full scale counted in `clipped_share` (VoxKitchen)."""
+FRAME, HOP = 2048, 512
+"""Samples: librosa's defaults for frames of RMS."""
+_BLOCK_FRAMES = 1 << 20
+_RATES_HZ = (1000, 384_000)
+_FLOOR = 1e-10  # -200 dBFS: what a level of exactly zero is written as
+
+
+class AudioError(ValueError):
+    """Audio that can't be decoded or resampled. The message says why."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that can't be decoded to its end, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class AudioHeader:
+    """What the header says; whether it is true shows only in decoding."""
+
+    duration_s: float
+    sample_rate: int
+    """Hertz."""
+    channels: int
+    format: str
+    subtype: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ClipMeasurements:
+    """All that is measured in one decode. Levels and silence are of the channels' mean: what is trained on."""
+
+    duration_s: float
+    sample_rate: int
+    """Hertz."""
+    channels: int
+    format: str
+    subtype: str
+    size_bytes: int
+    peak_dbfs: float
+    """Largest sample of any channel, relative to full scale."""
+    rms_dbfs: float
+    loudest_frame_dbfs: float
+    """RMS of the loudest frame of 2048 samples."""
+    loudness_lufs: float | None
+    """Integrated, ITU-R BS.1770-4; None below 0.4 s or in silence."""
+    dc_offset_percent: float
+    """Mean of the samples, of full scale, without sign."""
+    clipped_percent: float
+    """Samples at 0.99 of full scale and above."""
+    clipped_runs: int
+    """Runs of two and more samples at one rail (0.995 of full scale)."""
+    leading_silence_s: float
+    """Before the first frame that is no silence, in the sense of `TOP_DB`."""
+    trailing_silence_s: float
+    non_finite_samples: int
+    audio_hash: str
+    """Of the decoded samples: equal for copies, whatever their names or containers."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the report and the cache hold it."""
+        return asdict(self)
+
+
+def read_header(path: Path) -> AudioHeader | Unreadable:
+    """What the header of `path` says, without decoding (0.03 ms)."""
+    try:
+        size_bytes = path.stat().st_size
+        problem = _plain_problem(path, size_bytes)
+        if problem is not None:
+            return Unreadable(problem)
+        info = soundfile.info(str(path))
+        return _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
+    except OSError as error:
+        return Unreadable(f"The file can't be opened: {error.strerror or error}.")
+    except soundfile.LibsndfileError as error:
+        return Unreadable(_sentence(error))
+
+
+def measure(path: Path) -> ClipMeasurements | Unreadable:
+    """Decode `path` once and measure it. Needs librosa (ImportError without it)."""
+    decoded = _decode(path, MAX_CLIP_S)
+    if isinstance(decoded, Unreadable):
+        return decoded
+    header, samples = decoded
+    if not samples.size:
+        return Unreadable("The file holds no samples.")
+    return _measure(header, samples)
+
+
+def load_clip(path: Path, sample_rate: int | None = None, max_s: float = MAX_CLIP_S) -> tuple[np.ndarray, int]:
+    """The clip as float32 mono samples [N] and its rate in Hz, resampled to `sample_rate` where that is given.
+
+    Mixed to mono and resampled as librosa.load does (soxr, high quality). Raises AudioError.
+    """
+    decoded = _decode(path, max_s)
+    if isinstance(decoded, Unreadable):
+        raise AudioError(f"{path.name} can't be read. {decoded.reason}")
+    header, samples = decoded
+    audio = _mono(samples)
+    if sample_rate is None or sample_rate == header.sample_rate:
+        return audio, header.sample_rate
+    try:
+        import soxr
+    except ImportError:
+        raise AudioError(
+            f"{path.name} has {header.sample_rate} Hz; to bring it to {sample_rate} Hz install: pip install soxr"
+        ) from None
+    return soxr.resample(audio, header.sample_rate, sample_rate, quality="HQ").astype(np.float32, copy=False), sample_rate
+
+
+def mel_spectrogram(audio: np.ndarray, sample_rate: int, mels: int = 80) -> np.ndarray:
+    """Mel spectrogram [mels, frames] in dB below its loudest point, for the eye: n_fft 1024, hop 256, as Piper's.
+
+    Raises AudioError without librosa.
+    """
+    try:
+        import librosa
+    except ImportError:
+        raise AudioError("The mel spectrogram needs librosa; install it with: pip install librosa") from None
+    if audio.size == 0:
+        return np.zeros((mels, 0), dtype=np.float32)
+    power = librosa.feature.melspectrogram(y=audio, sr=sample_rate, n_fft=1024, hop_length=256, n_mels=mels)
+    return np.asarray(librosa.power_to_db(power, ref=np.max), dtype=np.float32)
+
+
+def waveform_envelope(audio: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sample of each of `points` (or fewer) equal stretches: a waveform that hides no peak."""
+    if points < 1:
+        raise ValueError(f"A waveform of {points} points can't be drawn; ask for 1 or more.")
+    if audio.size == 0:
+        return np.zeros(0, audio.dtype), np.zeros(0, audio.dtype)
+    starts = np.unique(np.linspace(0, audio.size, min(points, audio.size), endpoint=False).astype(np.int64))
+    return np.minimum.reduceat(audio, starts), np.maximum.reduceat(audio, starts)
+
+
+def has_librosa() -> bool:
+    """Whether librosa is installed and can be imported. Takes seconds the first time."""
+    try:
+        import librosa.effects  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _plain_problem(path: Path, size_bytes: int) -> str | None:
+    if size_bytes == 0:
+        return "The file is empty (0 bytes)."
+    if path.suffix.lower() == ".raw":
+        return "The file has no header, so its sample rate is unknown; save it as WAV."
+    return None
+
+
+def _checked_header(
+    rate: int, channels: int, frames: int, container: str, subtype: str, size_bytes: int
+) -> AudioHeader | Unreadable:
+    low, high = _RATES_HZ
+    if not low <= rate <= high:
+        return Unreadable(f"Its header claims {rate:,} Hz, which no recording has.")
+    return AudioHeader(frames / rate, rate, channels, container, subtype, size_bytes)
+
+
+def _decode(path: Path, max_s: float) -> tuple[AudioHeader, np.ndarray] | Unreadable:
+    """Header and float32 samples [N, channels], at most `max_s` of them.
+
+    Read block by block, so that a header that promises hours can't ask for more memory than the file fills.
+    """
+    try:
+        size_bytes = path.stat().st_size
+        problem = _plain_problem(path, size_bytes)
+        if problem is not None:
+            return Unreadable(problem)
+        with soundfile.SoundFile(str(path)) as file:
+            header = _checked_header(
+                file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes
+            )
+            if isinstance(header, Unreadable):
+                return header
+            wanted = min(file.frames, int(max_s * file.samplerate))
+            blocks, left = [], wanted
+            while left > 0:
+                block = file.read(min(left, _BLOCK_FRAMES), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                blocks.append(block)
+                left -= len(block)
+        if left > 0:
+            return Unreadable(
+                f"Its header promises {header.duration_s:.2f} s, {(wanted - left) / header.sample_rate:.2f} s are there."
+            )
+        cut = cut_off(path)
+    except OSError as error:
+        return Unreadable(f"The file can't be opened: {error.strerror or error}.")
+    except soundfile.LibsndfileError as error:
+        return Unreadable(_sentence(error))
+    if cut is not None:
+        return Unreadable(f"The file is cut off: {cut}.")
+    return header, blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros((0, header.channels), "f4"), *blocks])
+
+
+def _sentence(error: soundfile.LibsndfileError) -> str:
+    reason = error.error_string.strip().removeprefix("Error : ").rstrip(".")
+    return f"It can't be decoded: {reason}."
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+
+
+def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
+    import librosa
+
+    digest = hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16).hexdigest()
+    magnitude = np.abs(samples)
+    peak = float(magnitude.max())
+    non_finite = 0
+    if not math.isfinite(peak):
+        finite = np.isfinite(samples)
+        non_finite = int(samples.size - np.count_nonzero(finite))
+        samples = np.where(finite, samples, np.float32(0))
+        magnitude = np.abs(samples)
+        peak = float(magnitude.max())
+    audio = _mono(samples)
+    frames = librosa.feature.rms(y=audio, frame_length=FRAME, hop_length=HOP)[0]
+    loudest = float(frames.max())
+    start, end = speech_edges(frames, audio.size)
+    return ClipMeasurements(
+        duration_s=header.duration_s,
+        sample_rate=header.sample_rate,
+        channels=header.channels,
+        format=header.format,
+        subtype=header.subtype,
+        size_bytes=header.size_bytes,
+        peak_dbfs=_dbfs(peak),
+        rms_dbfs=_dbfs(math.sqrt(float(np.mean(np.square(audio, dtype=np.float64))))),
+        loudest_frame_dbfs=_dbfs(loudest),
+        loudness_lufs=integrated_loudness(audio, header.sample_rate),
+        dc_offset_percent=100 * abs(float(np.mean(audio, dtype=np.float64))),
+        clipped_percent=100 * int(np.count_nonzero(magnitude >= LOUD)) / magnitude.size if peak >= LOUD else 0.0,
+        clipped_runs=_clipped_runs(samples) if peak >= RAIL else 0,
+        leading_silence_s=start / header.sample_rate,
+        trailing_silence_s=(audio.size - end) / header.sample_rate,
+        non_finite_samples=non_finite,
+        audio_hash=digest,
+    )
+
+
+def speech_edges(frame_rms: np.ndarray, sample_count: int) -> tuple[int, int]:
+    """First sample of speech and the one after its last, from RMS of centred frames: librosa.effects.trim's rule.
+
+    The frames are at hand already, and the threshold is the clip's own (see `TOP_DB`). Silence alone gives two times
+    `sample_count`.
+    """
+    loudest = float(frame_rms.max(initial=0.0))
+    if loudest <= 0:
+        return sample_count, sample_count
+    levels_db = 20 * np.log10(np.maximum(frame_rms, 1e-10) / loudest)
+    low, high = TOP_DB
+    top_db = min(high, max(low, -float(np.percentile(levels_db, 10)) - 5))
+    speech = np.flatnonzero(levels_db > -top_db)
+    return int(speech[0]) * HOP, min(sample_count, (int(speech[-1]) + 1) * HOP)
+
+
+def _clipped_runs(samples: np.ndarray) -> int:
+    """Runs of two and more consecutive samples at the same rail, over all channels of samples [N, channels]."""
+    runs = 0
+    for rail in (samples >= RAIL, samples <= -RAIL):
+        pairs = rail[1:] & rail[:-1]
+        runs += int(np.count_nonzero(pairs[0])) + int(np.count_nonzero(pairs[1:] & ~pairs[:-1])) if len(pairs) else 0
+    return runs
+
+
+def _dbfs(level: float) -> float:
+    return 20 * math.log10(max(level, _FLOOR))
