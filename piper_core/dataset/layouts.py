@@ -61,6 +61,12 @@ class Dataset:
         """Names in order of first appearance; empty when there is no speaker column."""
         return tuple(dict.fromkeys(u.speaker for u in self.utterances if u.speaker is not None))
 
+    @property
+    def usable(self) -> tuple[Utterance, ...]:
+        """Utterances whose row has nothing wrong: the audio file is there, and no other row names it otherwise."""
+        bad = {finding.row for finding in self.findings if finding.severity == "error"}
+        return tuple(u for u in self.utterances if u.row not in bad)
+
 
 def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
     """The dataset in `folder`, by its metadata file (`metadata` names another one inside the folder).
@@ -83,6 +89,11 @@ def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
     return Dataset(folder, layout, metadata_path, tuple(utterances), tuple(findings))
 
 
+def read_columns(metadata_path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a metadata file as they stand: line number, columns. Raises DatasetError."""
+    return _parse_rows(_read_lines(metadata_path))[0]
+
+
 def _find_metadata(folder: Path, metadata: str | None) -> Path:
     if not folder.exists():
         raise DatasetError(f"There is no folder {folder}; check the path.")
@@ -100,7 +111,7 @@ def _find_metadata(folder: Path, metadata: str | None) -> Path:
     others = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in (".csv", ".txt") and not path.stem.endswith(CLEANED_SUFFIX) and _has_columns(path)
+        if path.suffix.lower() in (".csv", ".txt") and CLEANED_SUFFIX not in path.stem and _has_columns(path)
     )
     if len(others) == 1:
         return others[0]

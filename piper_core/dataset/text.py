@@ -20,6 +20,10 @@ class TextError(ValueError):
     """A text or language that can't be turned into phonemes. The message says why and what to do."""
 
 
+class PhonemizerMissing(TextError):
+    """piper-tts is not installed, so that no text at all can be turned into phonemes."""
+
+
 @dataclass(frozen=True)
 class Language:
     """An espeak-ng voice of the piper-tts wheel."""
@@ -111,7 +115,7 @@ def _require_piper() -> Path:
     try:
         from piper.phonemize_espeak import ESPEAK_DATA_DIR
     except ImportError:
-        raise TextError("piper-tts is not installed; install it with: pip install piper-tts") from None
+        raise PhonemizerMissing("piper-tts is not installed; install it with: pip install piper-tts.") from None
     return Path(ESPEAK_DATA_DIR)
 
 

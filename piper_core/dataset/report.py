@@ -1,0 +1,207 @@
+"""`DatasetReport`: what an inspection found, as JSON and CSV; the HTML is in `report_html`, the manifest in `manifest`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from piper_core.dataset.audio import AudioHeader, ClipMeasurements
+from piper_core.dataset.checks import Finding
+from piper_core.dataset.layouts import Utterance
+from piper_core.dataset.manifest import write_cleaned_manifest
+from piper_core.dataset.whole_file import write_whole
+
+__all__ = ["DatasetReport", "Summary", "UtteranceRow", "write_cleaned_manifest", "write_csv", "write_html", "write_json"]
+
+SCHEMA_VERSION = 1
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class UtteranceRow:
+    """One utterance with all that is known about its clip."""
+
+    utterance_id: str
+    path: str
+    """Of the audio file, relative to the dataset's folder."""
+    text: str
+    speaker: str | None
+    usable: bool
+    """No error-level finding names it."""
+    row: int
+    """Line of the metadata file, from 1."""
+    written_text: str | None
+    codes: tuple[str, ...]
+    """Of the findings about this clip, those folded into a trait of the whole set among them."""
+    clip: ClipMeasurements | AudioHeader | None
+    """Measured, or (without validation) as the header says, or None where there is no readable file."""
+
+    @classmethod
+    def of(
+        cls, utterance: Utterance, path: str, clip: object, usable: bool, codes: tuple[str, ...]
+    ) -> UtteranceRow:
+        """The row of `utterance`."""
+        known = clip if isinstance(clip, ClipMeasurements | AudioHeader) else None
+        return cls(
+            utterance.utterance_id, path, utterance.text, utterance.speaker, usable, utterance.row,
+            utterance.written_text, codes, known,
+        )  # fmt: skip
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds, or None where unknown."""
+        return self.clip.duration_s if self.clip else None
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Hertz, or None where unknown."""
+        return self.clip.sample_rate if self.clip else None
+
+    @property
+    def channels(self) -> int | None:
+        """Channels, or None where unknown."""
+        return self.clip.channels if self.clip else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON report holds it: flat, measurements with their unit in the name, None where unknown."""
+        values: dict[str, Any] = {
+            "utterance_id": self.utterance_id, "path": self.path, "text": self.text, "speaker": self.speaker,
+            "usable": self.usable, "row": self.row, "written_text": self.written_text, "codes": list(self.codes),
+        }  # fmt: skip
+        measured = asdict(self.clip) if self.clip else {}
+        return values | {name: measured.get(name) for name in ClipMeasurements.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The dataset in numbers."""
+
+    utterances: int
+    usable: int
+    duration_s: float
+    usable_duration_s: float
+    speakers: int
+    """One where the metadata names none."""
+    sample_rates: dict[str, int]
+    """Rate in Hz -> clips."""
+    errors: int
+    warnings: int
+
+    @classmethod
+    def of(cls, rows: Sequence[UtteranceRow], findings: Sequence[Finding], speakers: Sequence[str]) -> Summary:
+        """Counted from rows and findings."""
+        rates = Counter(row.sample_rate for row in rows if row.sample_rate is not None)
+        return cls(
+            utterances=len(rows),
+            usable=sum(row.usable for row in rows),
+            duration_s=sum(row.duration_s or 0.0 for row in rows),
+            usable_duration_s=sum(row.duration_s or 0.0 for row in rows if row.usable),
+            speakers=max(1, len(speakers)),
+            sample_rates={str(rate): count for rate, count in rates.most_common()},
+            errors=sum(finding.severity == "error" for finding in findings),
+            warnings=sum(finding.severity == "warning" for finding in findings),
+        )
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What an inspection found."""
+
+    dataset: str
+    """The folder, absolute."""
+    layout: str
+    metadata: str
+    """The metadata file, relative to the folder."""
+    language: str
+    summary: Summary
+    findings: tuple[Finding, ...]
+    """Worst first."""
+    utterances: tuple[UtteranceRow, ...]
+    """In the order of the metadata."""
+    not_checked: tuple[str, ...] = ()
+    """A sentence for whatever was left out, and why."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `inspect --json` writes it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "dataset": self.dataset,
+            "layout": self.layout,
+            "metadata": self.metadata,
+            "language": self.language,
+            "summary": asdict(self.summary),
+            "not_checked": list(self.not_checked),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "utterances": [row.to_dict() for row in self.utterances],
+        }
+
+    def summary_text(self) -> str:
+        """A few lines for a terminal: the numbers, then each kind of finding with an example, worst first."""
+        summary = self.summary
+        lines = [
+            f"{self.dataset} ({self.layout})",
+            f"{summary.utterances:,} clips, {summary.duration_s / 60:.1f} minutes; {summary.usable:,} usable,"
+            f" {summary.usable_duration_s / 60:.1f} minutes; speakers: {summary.speakers};"
+            f" sample rates: {', '.join(f'{rate} Hz' for rate in summary.sample_rates) or 'unknown'}",
+        ]
+        kinds: dict[tuple[str, str], list[Finding]] = {}
+        for finding in self.findings:
+            kinds.setdefault((finding.severity, finding.code), []).append(finding)
+        for (severity, code), found in kinds.items():
+            first = found[0]
+            where = f"{first.utterance_id or first.path}: " if first.utterance_id or first.path else ""
+            lines.append(f"{severity:8}{code:16}{sum(finding.clips for finding in found):>6,}  {where}{first.message}")
+        lines += [f"Not checked: {sentence}" for sentence in self.not_checked]
+        return "\n".join(lines)
+
+    def write_json(self, path: Path) -> None:
+        """As `write_json`."""
+        write_json(self, path)
+
+    def write_html(self, path: Path) -> None:
+        """As `write_html`."""
+        write_html(self, path)
+
+    def write_csv(self, path: Path) -> None:
+        """As `write_csv`."""
+        write_csv(self, path)
+
+
+def write_json(report: DatasetReport, path: Path) -> None:
+    """Everything, as in `to_dict`. Raises OSError."""
+    write_whole(Path(path), json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def write_csv(report: DatasetReport, path: Path) -> None:
+    """A row a clip, its findings' codes and messages last. Raises OSError."""
+    messages: dict[int | None, list[str]] = {}
+    for finding in report.findings:
+        messages.setdefault(finding.row, []).append(finding.message)
+    buffer = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for row in report.utterances:
+        values = row.to_dict() | {"codes": " ".join(row.codes), "messages": " ".join(messages.get(row.row, ()))}
+        if writer is None:
+            writer = csv.DictWriter(buffer, fieldnames=list(values), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow({name: _no_formula(value) for name, value in values.items()})
+    # The byte-order mark tells spreadsheets that this is UTF-8.
+    write_whole(Path(path), "\ufeff" + buffer.getvalue())
+
+
+def write_html(report: DatasetReport, path: Path) -> None:
+    """A page that needs nothing else, to read and to pass on. Raises OSError."""
+    from piper_core.dataset.report_html import page
+
+    write_whole(Path(path), page(report))
+
+
+def _no_formula(value: object) -> object:
+    """A spreadsheet would run a text that starts like a formula (OWASP: CSV injection)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
