@@ -132,7 +132,9 @@ def prepare(
         try:
             store.put(key, pack(ids, audio))
         except OSError as error:
-            raise FeatureError(f"The features could not be saved: {error.strerror or error}. Free some space.") from None
+            raise FeatureError(
+                f"The features could not be saved: {error.strerror or error}. Free some space."
+            ) from None
         return len(ids), len(audio), False
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="features") as pool:

@@ -6,6 +6,7 @@ Batches carry int16 audio; the spectrogram is computed from it on the device (se
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -111,6 +112,12 @@ def split(
     return training, tuple(utterance for utterance in utterances if utterance.utterance_id in chosen)
 
 
+def _start_worker(_: int) -> None:
+    # Ctrl-C and the trainer's own handlers are the trainer's business; a worker ends when it is told to.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 class VitsDataModule(pl.LightningDataModule):
     """Loaders for training (shuffled anew each epoch) and validation (in order)."""
 
@@ -162,4 +169,5 @@ class VitsDataModule(pl.LightningDataModule):
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers > 0 else None,
             pin_memory=self.pin_memory,
+            worker_init_fn=_start_worker,
         )

@@ -10,6 +10,7 @@ its backward pass starts from there. tests/training/test_module.py holds this eq
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,7 +167,9 @@ class VitsModule(pl.LightningModule):
             ]
         return torch.nn.utils.rnn.pad_sequence([clip.T for clip in clips], batch_first=True).mT, frames, audio
 
-    def gradients(self, batch: Batch, loss_scale: float = 1.0) -> dict[str, Tensor]:
+    def gradients(
+        self, batch: Batch, loss_scale: float = 1.0, backward: Callable[[Tensor], None] = Tensor.backward
+    ) -> dict[str, Tensor]:
         """Adds the gradients of both sides' losses on `batch` to the parameters, and returns the losses, detached.
 
         `loss_scale` keeps 16-bit gradients inside the discriminators from vanishing (float16 mixed precision).
@@ -184,8 +187,8 @@ class VitsModule(pl.LightningModule):
             own = out.mel * hyper["c_mel"] + out.kl * hyper["c_kl"] + out.dur
             # d(own + <generated, pull>) is the gradient of the whole loss, since pull is d(gen + fm)/d(generated).
             surrogate = own + (out.generated.float() * (pull.float() / loss_scale)).sum()
-        self.manual_backward(disc)
-        self.manual_backward(surrogate)
+        backward(disc)
+        backward(surrogate)
         losses = {"mel": out.mel, "kl": out.kl, "dur": out.dur, "fm": fm, "gen": gen, "disc": disc}
         losses = {name: value.detach().float() for name, value in losses.items()}
         return {"loss_g": own.detach() + losses["gen"] + losses["fm"], "loss_d": losses["disc"], **losses}
@@ -197,7 +200,7 @@ class VitsModule(pl.LightningModule):
         optimizers = self.optimizers()
         assert isinstance(optimizers, list)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        self.latest = self.gradients(batch, scaler.get_scale() if scaler is not None else 1.0)
+        self.latest = self.gradients(batch, scaler.get_scale() if scaler is not None else 1.0, self.manual_backward)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()

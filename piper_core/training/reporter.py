@@ -37,6 +37,7 @@ class Reporter:
             started_at=now,
             updated_at=now,
         )
+        self._notes: dict[str, str] = {}
         self._written_at = float("-inf")
         self._could_write = True
         self.update(force=True)
@@ -51,6 +52,13 @@ class Reporter:
     def progress(self, *, force: bool = False, **changes: Any) -> None:
         """Takes over `changes` (fields of Progress)."""
         self.update(force=force, progress=replace(self.status.progress, **changes))
+
+    def note(self, topic: str, sentence: str | None) -> None:
+        """A sentence that stands behind every message until it is taken back with None, as that saving failed."""
+        if sentence is None:
+            self._notes.pop(topic, None)
+        else:
+            self._notes[topic] = sentence
 
     def memory(self, **changes: Any) -> Memory:
         """Takes over `changes` (fields of Memory), and returns the whole; written with the next update."""
@@ -73,9 +81,10 @@ class Reporter:
     def _write(self) -> None:
         self.memory(rss_bytes=self._process.memory_info().rss)
         self.status = replace(self.status, updated_at=time.time())
+        told = replace(self.status, message=" ".join([self.status.message, *self._notes.values()]).strip())
         self._written_at = time.monotonic()
         try:
-            write_status(self._run, self.status)
+            write_status(self._run, told)
         except OSError as error:
             if self._could_write:
                 _LOGGER.error("status.json could not be written: %s", error)
@@ -92,5 +101,3 @@ def preparing_message(done: int, total: int, remaining_s: float | None) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-

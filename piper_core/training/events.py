@@ -1,0 +1,38 @@
+"""TensorBoard's event files, where tensorboard is installed; a run goes on the same without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Events:
+    """One folder of event files: scalars by loss, audio by sample."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    @classmethod
+    def open(cls, folder: Path, step: int) -> Events | None:
+        """Events from `step` on in `folder` (later ones of a run that was resumed are hidden); None without tensorboard."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return None
+        return cls(SummaryWriter(str(folder), purge_step=step + 1 if step else None, flush_secs=5))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """One point for each loss."""
+        for name, value in values.items():
+            self._writer.add_scalar(f"{'validation' if name.startswith('val_') else 'training'}/{name}", value, step)
+
+    def audio(self, step: int, name: str, audio: np.ndarray, sample_rate: int) -> None:
+        """int16 [N]."""
+        self._writer.add_audio(name, audio.astype(np.float32) / 32768.0, step, sample_rate)
+
+    def close(self) -> None:
+        """Flushes and closes."""
+        self._writer.close()
