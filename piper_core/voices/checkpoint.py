@@ -38,6 +38,9 @@ STUDIO_KEY = "piper_studio"
 
 _EMBEDDING = "model_g.enc_p.emb.weight"
 _SPEAKERS = "model_g.emb_g.weight"
+_USUAL_RATE = 22050
+_IMPOSSIBLE = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, SyntaxError, MemoryError)
+"""What hyper-parameters that fit no network make the networks' constructors raise."""
 _LARGEST_NUMBER = 65536
 _MOST_LAYERS = 100
 
@@ -96,7 +99,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     num_speakers = shapes[_SPEAKERS][0] if _SPEAKERS in shapes else 1
     # The weights say how large the tables are; the hyper-parameters of edited checkpoints sometimes don't.
     hyper_parameters |= {"num_symbols": shapes[_EMBEDDING][0], "num_speakers": num_speakers}
-    preset = _recognise(shapes, hyper_parameters)
+    try:
+        preset = _recognise(shapes, hyper_parameters)
+    except _IMPOSSIBLE as error:
+        raise CheckpointError(f"{path.name} describes a network that can't be built: {error}.") from error
     if preset is None and not given:
         raise CheckpointError(
             f"{path.name} holds weights of no known preset and no hyper-parameters that describe them."
@@ -143,19 +149,32 @@ def _weights(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
 
 
 def _recognise(shapes: dict[str, tuple[int, ...]], hyper_parameters: dict[str, Any]) -> Preset | None:
-    """The preset with these weights; among equals (low, medium) the one with the sample rate."""
-    generator = {name: shape for name, shape in shapes.items() if name.startswith("model_g.")}
+    """The preset that the hyper-parameters describe; where there are none, the one with these weights.
+
+    low and medium have the same networks: the sample rate tells them apart, and medium is meant where none is said.
+    """
     sizes = {name: hyper_parameters[name] for name in ("num_symbols", "num_speakers")}
+    if len(hyper_parameters) > len(sizes):
+        # Two settings of training alone, without a weight of their own.
+        training = {"p_dropout": None, "segment_size": None}
+        described = synthesizer_config(hyper_parameters | training)
+        sample_rate = hyper_parameters.get("sample_rate", _USUAL_RATE)
+        return next(
+            (
+                preset
+                for preset in PRESETS.values()
+                if preset.sample_rate == sample_rate and synthesizer_config(described_by(preset) | sizes) == described
+            ),
+            None,
+        )
+    generator = {name: shape for name, shape in shapes.items() if name.startswith("model_g.")}
     alike = [preset for preset in PRESETS.values() if generator_shapes(described_by(preset) | sizes) == generator]
-    sample_rate = hyper_parameters.get("sample_rate")
-    if sample_rate is None:
-        return next((preset for preset in alike if preset.name == "medium"), alike[0] if alike else None)
-    return next((preset for preset in alike if preset.sample_rate == sample_rate), None)
+    return max(alike, key=lambda preset: preset.sample_rate, default=None)
 
 
 def _check_numbers(path: Path, hyper_parameters: dict[str, Any]) -> None:
     """Refuses numbers that would build a network of any size, before one is built."""
-    hyper_parameters.setdefault("sample_rate", 22050)
+    hyper_parameters.setdefault("sample_rate", _USUAL_RATE)
     for name in ("sample_rate", "hop_length", "filter_length", "segment_size", "inter_channels", "hidden_channels",
                  "filter_channels", "n_heads", "n_layers", "kernel_size", "upsample_initial_channel"):  # fmt: skip
         value = hyper_parameters.get(name, 1)
@@ -167,7 +186,7 @@ def _check_numbers(path: Path, hyper_parameters: dict[str, Any]) -> None:
 def _check_shapes(path: Path, shapes: dict[str, tuple[int, ...]], hyper_parameters: dict[str, Any]) -> None:
     try:
         expected = generator_shapes(hyper_parameters)
-    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, SyntaxError, MemoryError) as error:
+    except _IMPOSSIBLE as error:
         raise CheckpointError(f"{path.name} describes a network that can't be built: {error}.") from error
     generator = {name: shape for name, shape in shapes.items() if name.startswith("model_g.")}
     unlike = sorted(name for name in expected.keys() | generator.keys() if expected.get(name) != generator.get(name))
@@ -185,7 +204,7 @@ def _quality(preset: Preset | None, hyper_parameters: dict[str, Any], sample_rat
     named = str(hyper_parameters.get("quality") or "").replace("-", "_")
     if named in ("x_low", "low", "medium", "high"):
         return named
-    return "medium" if sample_rate >= 22050 else "low"
+    return "medium" if sample_rate >= _USUAL_RATE else "low"
 
 
 def _made_by(hyper_parameters: dict[str, Any], studio: object, shapes: dict[str, tuple[int, ...]]) -> str:
@@ -198,6 +217,9 @@ def _made_by(hyper_parameters: dict[str, Any], studio: object, shapes: dict[str,
 
 def _batches(content: dict[str, Any], optimizers: int) -> int:
     """Batches trained: Lightning's loop counts them; its global_step counts every optimizer's step."""
+    note = content.get(STUDIO_KEY)
+    if isinstance(note, dict) and "step" in note:
+        return _whole(note["step"])
     value: object = content.get("loops")
     for name in ("fit_loop", "epoch_loop.batch_progress", "total", "completed"):
         value = value.get(name) if isinstance(value, dict) else None
@@ -209,7 +231,9 @@ def _optimizer_parameters(states: object) -> tuple[int, ...]:
         return ()
     groups = [state.get("param_groups") if isinstance(state, dict) else None for state in states]
     return tuple(
-        sum(len(entry.get("params", ())) for entry in group if isinstance(entry, dict)) if isinstance(group, list) else 0
+        sum(len(entry.get("params", ())) for entry in group if isinstance(entry, dict))
+        if isinstance(group, list)
+        else 0
         for group in groups
     )
 

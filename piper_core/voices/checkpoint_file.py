@@ -54,7 +54,9 @@ def load_content(path: Path) -> dict[str, Any]:
     except _READING_ERRORS as error:
         raise CheckpointError(_why_refused(path, is_zip, error)) from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path.name} is not a trainer's checkpoint: it holds {type(content).__name__}, no table.")
+        raise CheckpointError(
+            f"{path.name} is not a trainer's checkpoint: it holds {type(content).__name__}, no table."
+        )
     return content
 
 
@@ -66,7 +68,9 @@ def _check_archive(path: Path) -> None:
         raise CheckpointError(f"{path.name} is a zip file, but no checkpoint. Unpack it, and choose the .ckpt inside.")
     # torch stores its entries as they are: a compressed one is not from torch, and may unpack to any size.
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise CheckpointError(f"{path.name} was packed by another program. Take the checkpoint as the trainer wrote it.")
+        raise CheckpointError(
+            f"{path.name} was packed by another program. Take the checkpoint as the trainer wrote it."
+        )
     if index[0].file_size > _INDEX_MAX_BYTES:
         raise CheckpointError(f"{path.name} has an index of {index[0].file_size} bytes: no trainer writes such a one.")
 

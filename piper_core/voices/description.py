@@ -50,7 +50,7 @@ def _starts(checkpoint: Checkpoint) -> dict[str, str]:
             if reason is not None:
                 reasons[start][name] = reason
             elif start == "warmstart":
-                possible[start].append(f"{name} ({share:.0%} of its weights)")
+                possible[start].append(f"{name} ({share:.0%} of the networks)")
             else:
                 possible[start].append(name)
     own = checkpoint.preset or "medium"

@@ -43,7 +43,9 @@ class _Speaking(nn.Module):
         super().__init__()
         self.synthesizer = synthesizer
 
-    def forward(self, phoneme_ids: Tensor, lengths: Tensor, scales: Tensor, speaker_ids: Tensor | None = None) -> Tensor:
+    def forward(
+        self, phoneme_ids: Tensor, lengths: Tensor, scales: Tensor, speaker_ids: Tensor | None = None
+    ) -> Tensor:
         speech = self.synthesizer.infer(
             phoneme_ids, lengths, speaker_ids, noise_scale=scales[0], length_scale=scales[1], noise_w=scales[2]
         )
@@ -189,12 +191,12 @@ def _check_speaks(onnx: Path) -> None:
     voice = load_voice(onnx)
     try:
         audio = [voice.phoneme_ids_to_audio(voice.phonemes_to_ids(ids)) for ids in voice.phonemize(SPOKEN_CHECK)]
-    except (RuntimeError, *onnx_errors()) as error:
+    except onnx_errors() as error:
         raise SpeechError(f"piper-tts can't speak with the exported voice ({error}); it was not kept.") from error
     peak = max((float(np.abs(part).max(initial=0)) for part in audio), default=0.0)
     if not math.isfinite(peak) or peak == 0:
         raise SpeechError(
-            "The exported voice gives no sound in piper-tts, and was not kept. Train longer, or take another checkpoint."
+            "The exported voice gives no sound in piper-tts and was not kept. Train longer, or take another checkpoint."
         )
 
 

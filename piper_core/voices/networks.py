@@ -1,8 +1,11 @@
-"""Hyper-parameters and presets as the networks that they describe: `SynthesizerConfig`, and the shape of every weight."""
+"""Hyper-parameters and presets as the networks that they describe: their sizes, and the shape of every weight."""
 
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -43,14 +46,16 @@ def synthesizer_config(hyper_parameters: dict[str, Any]) -> SynthesizerConfig:
     )
 
 
-def preset_shapes(preset: Preset, num_symbols: int, num_speakers: int) -> dict[str, tuple[int, ...]]:
+@functools.cache
+def preset_shapes(preset: Preset, num_symbols: int, num_speakers: int) -> Mapping[str, tuple[int, ...]]:
     """The shapes of every weight that a run of `preset` trains, generator and discriminators."""
     described = described_by(preset) | {"num_symbols": num_symbols, "num_speakers": num_speakers}
     with torch.device("meta"):
         discriminator = MultiPeriodDiscriminator(preset.discriminator_width)
-    return generator_shapes(described) | {
-        f"model_d.{name}": tuple(tensor.shape) for name, tensor in discriminator.state_dict().items()
-    }
+    return MappingProxyType(
+        generator_shapes(described)
+        | {f"model_d.{name}": tuple(tensor.shape) for name, tensor in discriminator.state_dict().items()}
+    )
 
 
 def generator_shapes(hyper_parameters: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -7,6 +7,7 @@ text side new: another language or alphabet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 Shapes = Mapping[str, tuple[int, ...]]
 
 VOCODER_PARTS = ("model_g.dec.", "model_g.enc_q.", "model_g.flow.")
+LEAST_SHARE = 0.05
+"""A warmstart that fills less than this share of the networks is refused: it would be one from scratch in disguise."""
 _EMBEDDING = "model_g.enc_p.emb.weight"
 _PARTS = {
     "model_g.enc_p.": "text encoder",
@@ -73,9 +76,9 @@ def possible_starts(
 
 
 def fitting_share(source: Shapes, target: Shapes) -> float:
-    """The share, 0 to 1, of the target generator's weights that the source has in the same shape."""
-    names = [name for name in target if name.startswith("model_g.")]
-    return sum(source.get(name) == target[name] for name in names) / len(names)
+    """The share, 0 to 1, of the target generator's parameters that the source has in the same place and shape."""
+    sizes = {name: math.prod(shape) for name, shape in target.items() if name.startswith("model_g.")}
+    return sum(size for name, size in sizes.items() if source.get(name) == target[name]) / sum(sizes.values())
 
 
 def apply_start(module: nn.Module, weights: Mapping[str, Tensor], start: StartMode) -> Applied:
@@ -113,9 +116,13 @@ def _why_no_resume(
             f" Choose {'the preset ' + checkpoint.preset if checkpoint.preset else 'warmstart'}."
         )
     if checkpoint.num_symbols != NUM_SYMBOLS:
-        return f"It knows {checkpoint.num_symbols} phoneme symbols and a voice today has {NUM_SYMBOLS}. Choose warmstart."
+        return (
+            f"It knows {checkpoint.num_symbols} phoneme symbols and a voice today has {NUM_SYMBOLS}. Choose warmstart."
+        )
     if checkpoint.num_speakers != num_speakers:
-        return f"It has {_speakers(checkpoint.num_speakers)} and the dataset {_speakers(num_speakers)}. Choose warmstart."
+        return (
+            f"It has {_speakers(checkpoint.num_speakers)} and the dataset {_speakers(num_speakers)}. Choose warmstart."
+        )
     unlike = [name for name in {**target, **checkpoint.shapes} if target.get(name) != checkpoint.shapes.get(name)]
     if unlike:
         return f"It is not a {preset} voice as this trainer trains it: {_parts(unlike)} differ. Choose warmstart."
@@ -125,17 +132,16 @@ def _why_no_resume(
 
 
 def _why_no_warmstart(source: Shapes, target: Shapes, preset: str) -> str | None:
-    if fitting_share(source, target) > 0:
+    share = fitting_share(source, target)
+    if share >= LEAST_SHARE:
         return None
-    return f"None of its weights has the shape of a {preset} voice's. Choose the preset that it was trained with."
+    return f"Only {share:.0%} of a {preset} voice's weights are in it. Choose the preset that it was trained with."
 
 
 def _why_no_vocoder(source: Shapes, target: Shapes, preset: str) -> str | None:
     # Layers that only one side has (conditioning on speakers) stay new or are left; those that both have must agree.
     unlike = [
-        name
-        for name in target
-        if name.startswith(VOCODER_PARTS) and name in source and source[name] != target[name]
+        name for name in target if name.startswith(VOCODER_PARTS) and name in source and source[name] != target[name]
     ]
     lacking = [part for part in VOCODER_PARTS if not any(name.startswith(part) for name in source)]
     if unlike or lacking:

@@ -95,7 +95,7 @@ def speak(
     for piece in pieces(text):
         try:
             chunks = [chunk.audio_int16_array for chunk in piper_voice.synthesize(piece, settings)]
-        except (RuntimeError, *onnx_errors()) as error:  # espeak-ng refuses a language, onnxruntime an input
+        except onnx_errors() as error:
             raise SpeechError(f"The voice can't speak this: {str(error).splitlines()[0]}.") from error
         for chunk in chunks:
             audio += [chunk, silence]
@@ -142,12 +142,16 @@ def pieces(text: str, longest: int = LONGEST_PIECE) -> list[str]:
 
 
 def onnx_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises; its exceptions have no base class of their own."""
+    """What loading and speaking raise in piper-tts: onnxruntime's exceptions have no base class of their own, and
+    espeak-ng's refusal of a language is a RuntimeError.
+    """
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
-             "RuntimeException", "EngineError", "NoModel")  # fmt: skip
-    return tuple(getattr(state, name) for name in names if hasattr(state, name))
+    names = (
+        "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
+        "RuntimeException", "EngineError", "NoModel",
+    )  # fmt: skip
+    return (RuntimeError, *(getattr(state, name) for name in names))
 
 
 def _cut(stretch: str) -> int:

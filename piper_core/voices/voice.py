@@ -132,7 +132,9 @@ def run_export(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s
         )
     except subprocess.TimeoutExpired:
-        return ExportFailed(f"The export took longer than {timeout_s:.0f} s and was ended. Try it when less is running.")
+        return ExportFailed(
+            f"The export took longer than {timeout_s:.0f} s and was ended. Try it when less is running."
+        )
     last_line = (done.stdout.strip().splitlines() or [""])[-1]
     if done.returncode == 0 and last_line.startswith("{"):
         files = json.loads(last_line)
