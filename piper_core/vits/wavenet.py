@@ -9,7 +9,7 @@ from piper_core.vits.normalization import weight_normed
 
 
 class WaveNet(nn.Module):
-    """Gated, undilated-to-dilated convolutions with residual and skip paths (van den Oord et al. 2016; WaveGlow 2019).
+    """Gated convolutions with residual and skip paths (van den Oord et al. 2016), as WaveGlow stacks them (2019).
 
     Args:
         channels: width of the residual path.
