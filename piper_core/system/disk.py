@@ -9,7 +9,7 @@ from piper_core.settings import GIGABYTE
 from piper_core.training.config import TrainingConfig
 
 PARAMETERS: dict[str, int] = {
-    "tiny": 2_800_000,
+    "tiny": 2_200_000 + 800_000,
     "x_low": 7_100_000 + 46_700_000,
     "low": 23_700_000 + 46_700_000,
     "medium": 23_700_000 + 46_700_000,
