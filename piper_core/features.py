@@ -270,27 +270,18 @@ def _stored_counts(store: CacheStore, key: str) -> tuple[int, int] | None:
 
 
 def _decode(path: Path, settings: FeatureSettings) -> np.ndarray:
-    """float32 mono [N] at the settings' rate. Reads no more than `longest_s`, whatever the header claims."""
-    import soundfile
-    import soxr
+    """float32 mono [N] at the settings' rate. Decodes little more than `longest_s`, whatever the header claims."""
+    from piper_core.dataset.audio import AudioError, load_clip
 
     try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            longest = int(settings.longest_s * rate)
-            audio = file.read(longest + 1, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
-        raise ClipRefused(f"can't be decoded: {_reason(error)}") from None
-    if len(audio) > longest:
+        audio, _ = load_clip(path, settings.sample_rate, max_s=settings.longest_s + 1)
+    except AudioError as error:
+        raise ClipRefused(str(error).rstrip(".")) from None
+    if len(audio) > settings.longest_s * settings.sample_rate:
         raise ClipRefused(f"too long: over {settings.longest_s:g} s, the longest that is trained on")
     if not np.isfinite(audio).all():
         raise ClipRefused("holds samples that are not numbers")
-    mono = audio.mean(axis=1)
-    return soxr.resample(mono, rate, settings.sample_rate) if rate != settings.sample_rate else mono
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "error_string", "") or error).strip().rstrip(".") or type(error).__name__
+    return audio
 
 
 def _trim(audio: np.ndarray, settings: FeatureSettings) -> np.ndarray:

@@ -1,8 +1,15 @@
-"""The trainer, a process of its own.
+"""The trainer, a process of its own: `trainer` prepares features, `fit` trains, files in the run folder tell and steer.
 
-`config`     what a run is asked to do, torch-free
-`data`       features -> padded batches
-`module`     the losses and the two optimizers (Lightning)
-`callbacks`  status, metrics, control, checkpoints and samples between the steps
-`trainer`    the process: `python -m piper_core.training.trainer RUN`
+`config`       what a run is asked to do, torch-free
+`trainer`      the process, torch-free until it trains: `python -m piper_core.training.trainer RUN`
+`reporter`     status.json
+`fit`          networks, loaders and Lightning's Trainer put together
+`data`         features -> padded batches
+`module`       the five losses and the two optimizers
+`precision`    float32 or bfloat16, by a trial
+`callbacks`    losses, time left and checkpoints, between the steps
+`obedience`    stop, pause, release memory
+`checkpoints`  files written whole; the best few
+`samples`      what the voice says, by step
+`events`       TensorBoard
 """

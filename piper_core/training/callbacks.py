@@ -1,18 +1,15 @@
-"""What happens between the steps: losses and time left are told, checkpoints saved, requests obeyed.
+"""What happens between the steps: losses and time left are told, checkpoints saved.
 
-Order matters: `Watch` first (it knows the losses), then `SaveCheckpoints`, samples (samples.py), and `Obey` last.
+Order matters: `Watch` first (it knows the losses), then `SaveCheckpoints`, `SpeakSamples` (samples.py), and `Obey`
+(obedience.py) last.
 A step is a batch; Lightning's own count, which counts each optimizer, is not used.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import math
-import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -20,10 +17,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from piper_core.runs.control import Control, read_control
 from piper_core.runs.eta import StepClock
 from piper_core.runs.metrics import MetricsWriter
-from piper_core.runs.run import Run, RunError
+from piper_core.runs.run import Run
 from piper_core.runs.status import CheckpointRef
 from piper_core.training.checkpoints import CheckpointNotSaved, keep_best
 from piper_core.training.events import Events
@@ -33,7 +29,6 @@ from piper_core.training.reporter import Reporter
 _LOGGER = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 1.0
-POLL_S = 0.2
 
 
 class RunStopped(Exception):
@@ -66,7 +61,7 @@ class Watch(pl.Callback):
         self._batch_size = 1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        module = _vits(pl_module)
+        module = vits(pl_module)
         self._metrics = MetricsWriter(self._run.metrics_path)
         self._batch_size = int(module.hparams["batch_size"])
         self.clock = StepClock(time.monotonic(), module.steps_done)
@@ -79,7 +74,7 @@ class Watch(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        module = _vits(pl_module)
+        module = vits(pl_module)
         self._pending.append((module.steps_done, trainer.current_epoch, time.time(), module.latest))
         self.clock.add(time.monotonic(), module.steps_done)
         if self._max_steps is not None and module.steps_done >= self._max_steps:
@@ -113,7 +108,7 @@ class Watch(pl.Callback):
 
     def _tell(self, module: VitsModule, step: int, epoch: int, losses: dict[str, float]) -> None:
         eta = self.clock.estimate(self._total_steps, time.monotonic())
-        self._reporter.memory(**_device_memory(module.device))
+        self._reporter.memory(**device_memory(module.device))
         self._reporter.progress(
             step=step,
             epoch=epoch,
@@ -131,14 +126,14 @@ class Watch(pl.Callback):
         )
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.flush(_vits(pl_module))
+        self.flush(vits(pl_module))
         self._reporter.update(state="validating", message="Listening to the held-out clips.")
 
     def on_validation_batch_end(self, *_: Any) -> None:
         self._reporter.update()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        step = _vits(pl_module).steps_done
+        step = vits(pl_module).steps_done
         found = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val_")}
         assert self._metrics is not None
         self._metrics.append(step, {"epoch": trainer.current_epoch, **found}, time.time())
@@ -151,7 +146,7 @@ class Watch(pl.Callback):
         )
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.flush(_vits(pl_module))
+        self.flush(vits(pl_module))
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._metrics:
@@ -184,7 +179,7 @@ class SaveCheckpoints(pl.Callback):
             and trainer.max_epochs is not None
             and 0 < trainer.max_epochs <= trainer.current_epoch + 1
         )
-        if _vits(pl_module).steps_done % self._every_steps == 0 or trainer.should_stop or last_of_all:
+        if vits(pl_module).steps_done % self._every_steps == 0 or trainer.should_stop or last_of_all:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
@@ -192,7 +187,7 @@ class SaveCheckpoints(pl.Callback):
 
         Raises TrainingDiverged rather than save weights that are no longer numbers.
         """
-        module = _vits(trainer.lightning_module)
+        module = vits(trainer.lightning_module)
         if self.saved_step == module.steps_done:
             return
         self._watch.flush(module)
@@ -208,7 +203,7 @@ class SaveCheckpoints(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         val_mel = trainer.callback_metrics.get("val_mel")
-        if val_mel is None or self.saved_step != _vits(pl_module).steps_done:
+        if val_mel is None or self.saved_step != vits(pl_module).steps_done:
             return
         try:
             keep_best(self._run.last_checkpoint, self.saved_step, float(val_mel), self._keep)
@@ -216,7 +211,7 @@ class SaveCheckpoints(pl.Callback):
             self._tell_trouble(error)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        if not isinstance(exception, RunStopped | TrainingDiverged) and _vits(pl_module).steps_done > 0:
+        if not isinstance(exception, RunStopped | TrainingDiverged) and vits(pl_module).steps_done > 0:
             self.save(trainer)
 
     def _tell_trouble(self, error: CheckpointNotSaved) -> None:
@@ -225,97 +220,7 @@ class SaveCheckpoints(pl.Callback):
         self._reporter.update(force=True)
 
 
-class Obey(pl.Callback):
-    """Stop, pause and the release of memory, asked for in control.json or by a signal; looked at between two steps."""
-
-    def __init__(
-        self, run: Run, reporter: Reporter, watch: Watch, saver: SaveCheckpoints, stop_signalled: Callable[[], bool]
-    ) -> None:
-        self._run = run
-        self._reporter = reporter
-        self._watch = watch
-        self._saver = saver
-        self._stop_signalled = stop_signalled
-        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        self._unreadable = ""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning puts its own handler before ours, which ends the run without saving.
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        module = _vits(pl_module)
-        if not self._obey(module) and not self._wait_while_paused(trainer, module):
-            return
-        if trainer.should_stop:  # it has just finished
-            return
-        self._reporter.update(state="stopping", message="Saving a checkpoint, then stopping.")
-        self._saver.save(trainer)
-        raise RunStopped
-
-    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        if self._obey(_vits(pl_module)) and self._saver.saved_step == _vits(pl_module).steps_done:
-            raise RunStopped
-
-    def _obey(self, module: VitsModule) -> bool:
-        """Answers a request for memory; True when the run has to stop."""
-        control = self._control()
-        if control.clear_memory_request > self._reporter.status.memory.release_request:
-            released = release_memory(module.device)
-            self._reporter.memory(
-                released_bytes=released,
-                release_request=control.clear_memory_request,
-                **_device_memory(module.device),
-            )
-            self._reporter.update(force=True)
-            _LOGGER.info("Released %d bytes of memory", released)
-        return control.command == "stop" or self._stop_signalled()
-
-    def _wait_while_paused(self, trainer: pl.Trainer, module: VitsModule) -> bool:
-        """Waits for the pause to end; True when it ends in a stop."""
-        if self._control().command != "pause" or trainer.should_stop:
-            return False
-        self._saver.save(trainer)
-        self._watch.clock.pause(time.monotonic())
-        self._reporter.update(state="paused", message=f"Paused at step {module.steps_done}; a checkpoint is saved.")
-        stop = False
-        while not stop and self._control().command != "run":
-            time.sleep(POLL_S)
-            stop = self._obey(module)
-        self._watch.clock.go_on(time.monotonic())
-        if not stop:
-            self._reporter.update(state="training", message="Training goes on.")
-        return stop
-
-    def _control(self) -> Control:
-        try:
-            return read_control(self._run)
-        except RunError as error:
-            if str(error) != self._unreadable:  # once, not at every step
-                _LOGGER.warning("%s", error)
-                self._unreadable = str(error)
-            return Control()
-
-
-def release_memory(device: torch.device) -> int:
-    """Gives cached memory back to the device, or the processor's to the system; returns the bytes that came back."""
-    gc.collect()
-    if device.type == "cuda":
-        before = torch.cuda.memory_reserved(device)
-        torch.cuda.empty_cache()
-        return max(0, before - torch.cuda.memory_reserved(device))
-    process = psutil.Process()
-    resident = process.memory_info().rss
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
-    if trim is not None:
-        trim(0)
-    return max(0, resident - process.memory_info().rss)
-
-
-def _vits(module: pl.LightningModule) -> VitsModule:
+def vits(module: pl.LightningModule) -> VitsModule:
     assert isinstance(module, VitsModule)
     return module
 
@@ -324,7 +229,7 @@ def _device_name(module: VitsModule) -> str:
     return f"cuda:{module.device.index or 0}" if module.device.type == "cuda" else module.device.type
 
 
-def _device_memory(device: torch.device) -> dict[str, int]:
+def device_memory(device: torch.device) -> dict[str, int]:
     if device.type != "cuda":
         return {}
     return {

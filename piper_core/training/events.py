@@ -17,7 +17,7 @@ class Events:
 
     @classmethod
     def open(cls, folder: Path, step: int) -> Events | None:
-        """Events from `step` on in `folder` (later ones of a run that was resumed are hidden); None without tensorboard."""
+        """Events in `folder` from `step` on (what a crashed run wrote later is hidden); None without tensorboard."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:

@@ -20,12 +20,13 @@ from piper_core.dataset.text import phoneme_ids
 from piper_core.features import FEATURE_VERSION, FeatureSettings, Prepared, PreparedUtterance, load_features
 from piper_core.runs.run import Run
 from piper_core.settings import Settings
-from piper_core.training.callbacks import Obey, RunStopped, SaveCheckpoints, Watch
+from piper_core.training.callbacks import RunStopped, SaveCheckpoints, Watch
 from piper_core.training.checkpoints import AtomicCheckpointIO, remove_leftovers
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import VitsDataModule, collate, split
 from piper_core.training.events import Events
 from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.obedience import Obey
 from piper_core.training.precision import Choice, choose_precision
 from piper_core.training.reporter import Reporter
 from piper_core.training.samples import Sentence, SpeakSamples
@@ -106,7 +107,7 @@ def fit(
         accelerator="cuda" if device.type == "cuda" else "cpu",
         devices=config.devices,
         num_nodes=config.num_nodes,
-        precision=choice.precision if choice.precision != "32" else "32-true",
+        precision=choice.lightning,
         max_steps=-1,
         max_epochs=-1 if config.max_epochs is None else config.max_epochs,
         val_check_interval=config.checkpoint_every_steps,

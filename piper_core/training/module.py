@@ -244,6 +244,7 @@ class VitsModule(pl.LightningModule):
             schedules = self.lr_schedulers()
             assert isinstance(schedules, list)
             for schedule in schedules:
+                assert isinstance(schedule, torch.optim.lr_scheduler.ExponentialLR)
                 schedule.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -20,10 +21,17 @@ WORTH_IT = 1.1
 
 @dataclass(frozen=True)
 class Choice:
-    """The precision taken, and why, as a sentence for the log."""
+    """The precision taken (never auto), and why, as a sentence for the log."""
 
     precision: Precision
     reason: str
+
+    @property
+    def lightning(self) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+        """Lightning's word for it."""
+        if self.precision == "bf16-mixed" or self.precision == "16-mixed":
+            return self.precision
+        return "32-true"
 
 
 def choose_precision(module: VitsModule, batch: Batch, total_steps: int, device: torch.device) -> Choice:

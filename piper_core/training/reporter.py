@@ -1,4 +1,4 @@
-"""What the trainer says of itself: status.json, written about once a second and at every change of state. Torch-free."""
+"""What the trainer says of itself: status.json, about once a second and at every change of state. Torch-free."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 from piper_core.runs.process import process_start_time
 from piper_core.runs.run import Run
-from piper_core.runs.status import ALIVE_STATES, Memory, State, TrainingStatus, write_status
+from piper_core.runs.status import ALIVE_STATES, Memory, Progress, State, TrainingStatus, write_status
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ class Reporter:
     A status that can't be written (disk full) is logged, and never ends the training.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, former: TrainingStatus | None = None) -> None:
+        """`former` is the status of the run that is resumed: its step, losses and checkpoint stand until newer ones."""
         self._run = run
         self._process = psutil.Process()
         now = time.time()
@@ -37,13 +38,16 @@ class Reporter:
             started_at=now,
             updated_at=now,
         )
+        if former is not None:
+            known = Progress(former.progress.epoch, former.progress.step, former.progress.total_steps)
+            self.status = replace(self.status, progress=known, losses=former.losses, checkpoint=former.checkpoint)
         self._notes: dict[str, str] = {}
         self._written_at = float("-inf")
         self._could_write = True
         self.update(force=True)
 
     def update(self, *, force: bool = False, **changes: Any) -> None:
-        """Takes over `changes` (fields of TrainingStatus); writes when a second has passed, the state changed, or forced."""
+        """Takes over `changes` (fields of TrainingStatus); writes once a second, at a new state, or when forced."""
         changed_state = changes.get("state", self.status.state) != self.status.state
         self.status = replace(self.status, **changes)
         if force or changed_state or time.monotonic() - self._written_at >= WRITE_EVERY_S:

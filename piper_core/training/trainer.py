@@ -19,6 +19,7 @@ from types import FrameType
 from cache_utils.store import CacheStore
 from piper_core.runs.control import read_control
 from piper_core.runs.run import Run, RunError, open_run
+from piper_core.runs.status import TrainingStatus, read_status
 from piper_core.settings import SettingError, Settings
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.reporter import Reporter, preparing_message
@@ -35,13 +36,13 @@ class NotTrainable(ValueError):
 
 def train(run: Run, settings: Settings) -> int:
     """Trains `run` to its end. Returns the exit status: 0 finished or stopped, 1 failed."""
-    reporter = Reporter(run)
+    reporter = Reporter(run, _former(run))
     stop = threading.Event()
     _stop_on_signals(stop)
     _log_to(run.log_path)
     try:
         _train(run, run.config(), settings, reporter, stop)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the status has to say that the run failed
+    except Exception as error:  # whatever it is, the status has to say that the run failed
         sentence = explain(error)
         if sentence is None:
             sentence = f"The trainer met an error that it does not know, {type(error).__name__}: {error}"
@@ -153,6 +154,14 @@ def _check_usable(skipped: tuple[tuple[str, str], ...], usable: int, total: int,
         raise NotTrainable(f"Of {total} clips {usable} can be trained on{why}. Look at the findings on Setup.")
     if skipped:
         reporter.note("skipped", f"{len(skipped)} of {total} clips are left out; the log says which and why.")
+
+
+def _former(run: Run) -> TrainingStatus | None:
+    """What the run's former trainer said last, if it left a checkpoint to go on from."""
+    try:
+        return read_status(run) if run.last_checkpoint.is_file() else None
+    except RunError:  # it is about to be replaced
+        return None
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
