@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="Piper Studio", page_icon=":material/graphic_eq:", layout="wide")
+IMAGES = Path(__file__).parent / "images"
+
+# An icon of our own: Material icons in the browser's tab would be fetched from another server.
+st.set_page_config(page_title="Piper Studio", page_icon=str(IMAGES / "icon.svg"), layout="wide")
+st.logo(str(IMAGES / "logo.svg"), size="large", icon_image=str(IMAGES / "icon.svg"))
 
 setup = st.Page(
     "setup.py",
@@ -41,4 +47,4 @@ def home() -> None:
     st.switch_page(setup)
 
 
-st.navigation([st.Page(home, default=True, visibility="hidden"), setup, train, monitor, voices]).run()
+st.navigation([st.Page(home, default=True, visibility="hidden"), setup, train, monitor, voices], position="top").run()

@@ -35,10 +35,13 @@ if folder is None:
     dataset_choice.show(settings, recent_file)
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     st.title(folder.name, anchor=False, width="content")
-    if st.button("Choose another dataset", icon=":material/swap_horiz:", key="choose_another"):
-        dataset_choice.forget()
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        language = dataset_choice.language()
+        again = st.button("Inspect again", icon=":material/refresh:", key="inspect_again")
+        if st.button("Another dataset", icon=":material/swap_horiz:", key="choose_another"):
+            dataset_choice.forget()
 refused = dataset_choice.refusal(folder, settings)
 if refused:
     st.error(refused)
@@ -46,34 +49,34 @@ if refused:
 recent_datasets.remember(recent_file, folder)
 
 # Inspect, beside the page: texts and headers first, then the audio.
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    language = dataset_choice.language()
-    if st.button("Inspect again", icon=":material/refresh:", key="inspect_again"):
-        st.session_state["inspections"] = st.session_state.get("inspections", 0) + 1
-gap = inspection_view.not_checked(settings)
-if gap:
-    st.warning(gap, icon=":material/hearing_disabled:")
+inspections = st.session_state.get("inspections", 0) + again
+st.session_state["inspections"] = inspections
 try:
     job = inspection_job.inspection(
         inspection_job.InspectionRequest(
             folder=str(folder),
             language=language,
-            validate_audio=gap is None,
+            validate_audio=settings.enable_audio_validation,
             cache_dir=str(settings.cache_dir),
             fingerprint=inspection_job.fingerprint(folder),
         ),
-        again=st.session_state.get("inspections", 0),
+        again=inspections,
     )
-    seen = job.result() if job.done else job.preview
+    done = job.done
+    seen = job.result() if done else job.preview
 except (DatasetError, TextError, inspection_job.InspectionStopped, OSError) as error:
     st.error(str(error))
     st.stop()
-if not job.done:
+if not done:
     inspection_view.show_progress(job, preview_is_shown=seen is not None)
+elif seen is not None:
+    for sentence in seen.report.not_checked:
+        st.warning(sentence, icon=":material/hearing_disabled:")
 if seen is None:
     st.stop()
 
 # Show.
+cleaning_view.show_way_on(seen.report)
 left_out = clip_browser.left_out(str(folder))
 report_view.show_totals(seen.rows, left_out, seen.plain["summary"])
 report_view.show_findings(seen.plain)

@@ -9,13 +9,26 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components import page_links, report_view
+from pages.components.report_view import plain_text
 from piper_core.dataset.report import write_cleaned_manifest
 
 if TYPE_CHECKING:
     from piper_core.dataset.report import DatasetReport
 
+LAYOUTS = {
+    "ljspeech": "a line is id|text",
+    "ljspeech-normalised": "a line is id|text|normalised text",
+    "piper": "a line is id|speaker|text",
+}
 SAVED = "cleaned_manifests"
 """Session state: folder -> the cleaned manifest that was saved last."""
+
+
+def show_way_on(report: DatasetReport) -> None:
+    """Where the dataset lies and how it is laid out, and the link that trains a voice with it."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(f"{plain_text(report.dataset)} · {report.metadata}, {LAYOUTS.get(report.layout, report.layout)}")
+        _train_link(report.dataset)
 
 
 def show(report: DatasetReport, left_out: Collection[str], folder: str) -> None:
@@ -36,7 +49,13 @@ def show(report: DatasetReport, left_out: Collection[str], folder: str) -> None:
     with onwards.container(border=True, height="stretch"):
         st.subheader("Train a voice", icon=":material/model_training:", anchor=False)
         st.caption("With this dataset chosen.")
-        page_links.link("train.py", "Go on to Train", icon=":material/arrow_forward:", parameters={"dataset": folder})
+        _train_link(folder)
+
+
+def _train_link(folder: str) -> None:
+    page_links.link(
+        "train.py", "Train with this dataset", icon=":material/arrow_forward:", parameters={"dataset": folder}
+    )
 
 
 def _save(report: DatasetReport, left_out: Collection[str], folder: str) -> None:

@@ -11,11 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import clip_table, clip_view
-from pages.components.report_view import severity_column
+from pages.components.theme import SEVERITY
 
 LEFT_OUT = "left_out"
 """Session state: folder -> the ids of the clips that were left out there."""
-_SHOW = ("All clips", "Usable only", "Left out only")
+_SHOW = ("All", "Usable", "Left out")
 _TABLE_HEIGHT = 620
 
 
@@ -32,15 +32,15 @@ def browse(rows: pd.DataFrame, report: Mapping[str, Any], folder: str, language:
     table, detail = st.columns([3, 2], gap="medium")
     with table:
         actions = st.container(horizontal=True, vertical_alignment="center")
-        ticked, clicked = _table(shown, out, folder)
+        ticked, clicked = _table(shown, clip_table.severity_of_kinds(report), out, folder)
         with actions:
             _actions(shown, ticked, out)
     with detail.container(border=True):
         if clicked is None:
-            st.caption("Click a clip in the table to hear it and see its waveform, spectrogram, text and phonemes.")
+            st.caption("No clip passes the filters.")
             return
         clip = shown.iloc[clicked].to_dict()
-        own = [finding for finding in report["findings"] if finding["utterance_id"] == clip["utterance_id"]]
+        own = [finding for finding in report["findings"] if finding["row"] == clip["row"]]
         clip_view.show(clip, own, Path(folder), language)
 
 
@@ -49,12 +49,12 @@ def _filters(rows: pd.DataFrame) -> clip_table.ClipFilter:
     speakers = sorted(rows["speaker"].dropna().unique())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
-            "Search", placeholder="word or id", icon=":material/search:", key="filter_search", width=220
+            "Search", placeholder="word or id", icon=":material/search:", key="filter_search", width=200
         )
         severities = st.multiselect(
-            "Severity", [*clip_table.SEVERITIES, clip_table.NO_FINDING], key="filter_severity", width=220
+            "Severity", [*clip_table.SEVERITIES, clip_table.NO_FINDING], key="filter_severity", width=200
         )
-        chosen = st.multiselect("Finding", kinds, key="filter_kinds", width=260)
+        chosen = st.multiselect("Finding", kinds, key="filter_kinds", width=240)
         voices = st.multiselect("Speaker", speakers, key="filter_speakers", width=200) if len(speakers) > 1 else []
         show = st.segmented_control("Show", _SHOW, default=_SHOW[0], required=True, key="filter_show")
     return clip_table.ClipFilter(
@@ -62,19 +62,24 @@ def _filters(rows: pd.DataFrame) -> clip_table.ClipFilter:
         severities=tuple(severities),
         speakers=tuple(voices),
         search=search,
-        usable_only=show == "Usable only",
-        left_out_only=show == "Left out only",
+        usable_only=show == "Usable",
+        left_out_only=show == "Left out",
     )
 
 
-def _table(shown: pd.DataFrame, out: set[str], folder: str) -> tuple[list[int], int | None]:
-    """Draw the table; the positions of the ticked rows, and of the clicked one (else the last ticked)."""
+def _badges(label: str, severities: Mapping[str, str]) -> Any:
+    """A column of findings as badges, in the colour of the worst severity that each kind has here."""
+    colors = [SEVERITY[severity] for severity in severities.values()]
+    return st.column_config.MultiselectColumn(label, options=list(severities), color=colors, width=170)
+
+
+def _table(
+    shown: pd.DataFrame, severities: Mapping[str, str], out: set[str], folder: str
+) -> tuple[list[int], int | None]:
+    """Draw the table. The ticked rows, and the clicked one (else the last ticked, else the first), by position."""
     several = shown["speaker"].nunique() > 1
-    columns = ["utterance_id", "worst", "findings", *(["speaker"] if several else []), "duration_s", "text"]
-    frame = shown[columns].assign(
-        worst=[[worst] for worst in shown["worst"]], kept=~shown["utterance_id"].isin(list(out))
-    )
-    frame = frame[["kept", *columns]]
+    columns = ["utterance_id", "duration_s", *(["speaker"] if several else []), "findings", "text"]
+    frame = shown[columns].assign(kept=~shown["utterance_id"].isin(list(out)))[["kept", *columns]]
     # Ticks are positions: another choice of rows has to start without any.
     identity = hashlib.blake2b("\0".join([folder, *shown["utterance_id"]]).encode(), digest_size=8).hexdigest()
     event = st.dataframe(
@@ -85,13 +90,12 @@ def _table(shown: pd.DataFrame, out: set[str], folder: str) -> tuple[list[int], 
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         column_config={
-            "kept": st.column_config.CheckboxColumn("In", width=40, help="Whether the clip is kept in the dataset"),
+            "kept": st.column_config.CheckboxColumn("In", width=45, help="Whether the clip is kept in the dataset"),
             "utterance_id": st.column_config.TextColumn("Clip", width=170),
-            "worst": severity_column("Worst"),
-            "findings": st.column_config.ListColumn("Findings", width=150),
+            "findings": _badges("Findings", severities),
             "speaker": st.column_config.TextColumn("Speaker", width=90),
-            "duration_s": st.column_config.NumberColumn("Seconds", format="%.2f", width=80),
-            "text": st.column_config.TextColumn("Text", width=400),
+            "duration_s": st.column_config.NumberColumn("Seconds", format="%.2f", width=75),
+            "text": st.column_config.TextColumn("Text", width=380),
         },
         alt="All clips of the dataset with their findings, lengths and texts",
     )
@@ -100,7 +104,7 @@ def _table(shown: pd.DataFrame, out: set[str], folder: str) -> tuple[list[int], 
     )
     ticked = [row for row in event.selection.rows if row < len(shown)]
     cells = [row for row, _ in event.selection.cells if row < len(shown)]
-    return ticked, cells[0] if cells else ticked[-1] if ticked else None
+    return ticked, next(iter(cells or ticked[::-1] or range(min(1, len(shown)))), None)
 
 
 def _actions(shown: pd.DataFrame, ticked: list[int], out: set[str]) -> None:

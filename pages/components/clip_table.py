@@ -5,7 +5,7 @@ Everything works on the plain dictionary of `DatasetReport.to_dict()` (schema_ve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,23 +29,32 @@ class ClipFilter:
 
 
 def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
-    """A row a clip, in the manifest's order: text, measurements, `findings` (codes) and `worst` (severity)."""
-    utterances: Sequence[Mapping[str, Any]] = report["utterances"]
-    codes: dict[str, dict[str, None]] = {}
-    worst: dict[str, int] = {}
-    for finding in report["findings"]:
-        owner = finding["utterance_id"]
-        if owner is not None:
-            codes.setdefault(owner, {})[finding["code"]] = None
-            worst[owner] = min(worst.get(owner, len(SEVERITIES)), SEVERITIES.index(finding["severity"]))
-    frame = pd.DataFrame.from_records(list(utterances))
+    """A row a clip, the worst first, then in the manifest's order: text, measurements, `findings` and `worst`.
+
+    `findings` are codes, `worst` is the worst severity among them or `NO_FINDING`.
+    """
+    frame = pd.DataFrame.from_records(list(report["utterances"]))
     if frame.empty:
-        return pd.DataFrame(columns=[*_FIRST, "usable", "path"])
-    ids = frame["utterance_id"]
-    frame["findings"] = [list(codes.get(name, ())) for name in ids]
-    frame["worst"] = [SEVERITIES[worst[name]] if name in worst else NO_FINDING for name in ids]
-    if "duration_s" not in frame:
-        frame["duration_s"] = float("nan")
+        return pd.DataFrame(columns=[*_FIRST, "usable", "path", "row"])
+    own: dict[tuple[int, str], int] = {}
+    shared: dict[str, int] = {}
+    for finding in report["findings"]:
+        rank = SEVERITIES.index(finding["severity"])
+        if finding["row"] is None:
+            # A trait that most clips share is one finding about the set; the clips still carry its code.
+            shared[finding["code"]] = min(rank, shared.get(finding["code"], rank))
+        else:
+            key = (finding["row"], finding["code"])
+            own[key] = min(rank, own.get(key, rank))
+    none = len(SEVERITIES)
+    names = [*SEVERITIES, NO_FINDING]
+    frame = frame.rename(columns={"codes": "findings"})
+    frame["worst"] = [
+        names[min((own.get((row, code), shared.get(code, none)) for code in codes), default=none)]
+        for row, codes in zip(frame["row"], frame["findings"], strict=True)
+    ]
+    frame["duration_s"] = frame["duration_s"].astype(float)
+    frame = frame.sort_values("worst", key=lambda worst: worst.map(names.index), kind="stable", ignore_index=True)
     return frame[[*_FIRST, *(name for name in frame.columns if name not in _FIRST)]]
 
 
@@ -69,18 +78,26 @@ def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[st
     return frame[keep]
 
 
+def severity_of_kinds(report: Mapping[str, Any]) -> dict[str, str]:
+    """Each kind of finding in `report` -> the worst severity that it has there."""
+    ranks: dict[str, int] = {}
+    for finding in report["findings"]:
+        rank = SEVERITIES.index(finding["severity"])
+        ranks[finding["code"]] = min(rank, ranks.get(finding["code"], rank))
+    return {code: SEVERITIES[rank] for code, rank in ranks.items()}
+
+
 def findings_summary(report: Mapping[str, Any]) -> pd.DataFrame:
     """A row a kind of finding, the worst severity first, then the most frequent, with the first of them as an example.
 
     Threshold, unit and source are those of the finding itself, so that the table says by which rule it was raised.
     """
-    columns = ["code", "severity", "count", "clips", "message", "threshold", "unit", "source"]
+    columns = ["code", "severity", "count", "message", "threshold", "unit", "source"]
     if not report["findings"]:
         return pd.DataFrame(columns=columns)
     frame = pd.DataFrame.from_records(list(report["findings"]))
     kinds = frame.groupby(["code", "severity"], sort=False, as_index=False).agg(
-        count=("code", "size"),
-        clips=("utterance_id", "nunique"),
+        count=("clips", "sum"),
         message=("message", "first"),
         threshold=("threshold", "first"),
         unit=("unit", "first"),

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from pages.components import dataset_figures, player
+from pages.components.report_view import BADGE, plain_text
 from pages.components.theme import CHART_CONFIG
 from piper_core.dataset import audio, text
 
 LONGEST_SHOWN_S = 60.0
 """Longer clips are heard and drawn to here: the browser has to hold it."""
-_BADGE = {"error": "red", "warning": "orange", "info": "blue"}
 _UNITS = {"s": "s", "dbfs": "dBFS", "db": "dB", "lufs": "LUFS", "hz": "Hz", "bytes": "bytes", "percent": "%"}
 _NOT_MEASUREMENTS = {
     "utterance_id",
@@ -35,8 +35,8 @@ def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder:
     """Show `clip` (a row of the clip table) of the dataset in `folder`, with its own `findings`."""
     st.subheader(str(clip["utterance_id"]), anchor=False)
     for finding in findings:
-        st.markdown(f":{_BADGE[finding['severity']]}-badge[{finding['code']}] {_plain(finding['message'])}")
-    st.markdown(f"> {_plain(str(clip['text'])) or '*no text*'}")
+        st.markdown(f":{BADGE[finding['severity']]}-badge[{finding['code']}] {plain_text(finding['message'])}")
+    st.markdown(f"> {plain_text(str(clip['text'])) or '*no text*'}")
     _show_phonemes(str(clip["text"]), language)
     path = Path(str(clip["path"]))
     _show_audio(path if path.is_absolute() else folder / path, str(clip["utterance_id"]))
@@ -111,8 +111,3 @@ def _show_audio(path: Path, name: str) -> None:
 def _samples(path: str, modified_ns: int) -> tuple[np.ndarray, int]:
     samples, sample_rate = audio.load_clip(Path(path), max_s=LONGEST_SHOWN_S)
     return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), sample_rate
-
-
-def _plain(words: str) -> str:
-    """`words` with Markdown's signs taken literally: a transcript is data."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-!|<>~$:" else sign for sign in words.replace("\n", " "))

@@ -15,7 +15,30 @@ from piper_core.settings import Settings
 DATASET = "dataset"
 """Session state and the address both hold the chosen folder under this name; the Train page reads it."""
 DEFAULT_LANGUAGE = "en-us"
-_UPLOADS = ("A zip file", "A folder", "Metadata and audio files")
+_UPLOADS = ("Zip", "Folder", "Files")
+_AT_HAND_SHOWN = 4
+_LAYOUTS = """
+A folder with a text file `metadata.csv` and the recordings in `wavs/` (or `wav/`, or beside it):
+
+```
+my-voice/
+├── metadata.csv
+└── wavs/
+    ├── 0001.wav
+    └── 0002.wav
+```
+
+Each line of `metadata.csv` names a recording and what is said in it, in one of three forms:
+
+| Form | A line |
+|---|---|
+| Text | `0001\\|Chapter four begins.` |
+| Text, and the same as it is spoken | `0001\\|Chapter 4 begins.\\|Chapter four begins.` |
+| Several speakers | `0001\\|anna\\|Chapter four begins.` |
+
+WAV, FLAC, OGG and MP3 are read, at any sample rate. An hour of clean speech makes a good voice; a few minutes are
+enough to go on from a voice that exists.
+"""
 _AUDIO = ("wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "au", "caf", "w64", "m4a")
 
 
@@ -86,11 +109,13 @@ def show(settings: Settings, recent_file: Path) -> None:
     folder, upload, demo = st.columns(3)
     with folder.container(border=True, height="stretch"):
         _folder(settings)
+        _at_hand(settings, recent_file)
     with upload.container(border=True, height="stretch"):
         _upload(settings)
     with demo.container(border=True, height="stretch"):
         _demo(settings)
-    _at_hand(settings, recent_file)
+    with st.expander("What a dataset looks like", icon=":material/help:"):
+        st.markdown(_LAYOUTS)
 
 
 def _folder(settings: Settings) -> None:
@@ -117,10 +142,10 @@ def _upload(settings: Settings) -> None:
     st.caption("A zip, a folder, or a metadata file with its recordings; thousands of files are fine.")
     way = st.segmented_control("What to upload", _UPLOADS, default=_UPLOADS[0], required=True, key="upload_way")
     files: list[Any] = []
-    if way == "A zip file":
+    if way == "Zip":
         one = st.file_uploader("Zip of the dataset", type="zip", key="upload_zip")
         files = [one] if one else []
-    elif way == "A folder":
+    elif way == "Folder":
         files = st.file_uploader("Folder of the dataset", accept_multiple_files="directory", key="upload_folder")
     else:
         kinds = ["csv", "txt", *_AUDIO]
@@ -163,13 +188,12 @@ def _make_demo(settings: Settings, clips: int, defects: bool) -> None:
 
     folder = free_folder(settings.datasets_dir, "demo-with-defects" if defects else "demo")
     bar = st.progress(0.0, "Speaking …")
+
+    def count(done: int, total: int) -> None:
+        bar.progress(done / total, f"Speaking: {done} of {total} clips")
+
     try:
-        write_demo(
-            folder,
-            clips=clips,
-            defects=defects,
-            on_progress=lambda done, total: bar.progress(done / total, f"Speaking: {done} of {total} clips"),
-        )
+        write_demo(folder, clips=clips, defects=defects, on_progress=count)
     except (DemoUnavailable, OSError) as error:
         bar.empty()
         st.error(str(error))
@@ -183,9 +207,9 @@ def _at_hand(settings: Settings, recent_file: Path) -> None:
     listed = [*opened, *(folder for folder in lying if folder not in opened)]
     if not listed:
         return
-    st.subheader("At hand", anchor=False)
-    with st.grid(4, min_column_width=200):
-        for folder in listed[:12]:
+    st.caption("Or one that is at hand:")
+    with st.container(height="content" if len(listed) <= _AT_HAND_SHOWN else 190, border=False, gap="xsmall"):
+        for folder in listed:
             icon = ":material/history:" if folder in opened else ":material/folder:"
             if st.button(folder.name, key=f"open_{folder}", icon=icon, help=str(folder), width="stretch"):
                 choose(folder)

@@ -49,16 +49,19 @@ def findings_by_kind(counts: Mapping[tuple[str, str], int]) -> go.Figure:
                 name=severity,
                 orientation="h",
                 marker_color=SEVERITY[severity],
+                width=0.6,
                 text=[f"{count:,}" for _, count in rows],
                 textposition="outside",
                 cliponaxis=False,
                 hovertemplate="%{y}: %{x:,}<extra>" + severity + "</extra>",
             )
     codes = list(dict.fromkeys(code for (code, _), _ in ordered))
-    apply_theme(figure, "Findings by kind", height=max(200, 96 + 30 * len(codes)))
-    figure.update_layout(barmode="stack", showlegend=len(figure.data) > 1)
+    apply_theme(figure, height=50 + 34 * len(codes))
+    figure.update_layout(barmode="stack", showlegend=False)
     figure.update_yaxes(categoryorder="array", categoryarray=codes[::-1])
-    figure.update_xaxes(showgrid=False, showticklabels=False)
+    most = max((sum(n for (code, _), n in ordered if code == own) for own in codes), default=1)
+    # Room for the number at the end of the longest bar.
+    figure.update_xaxes(showgrid=False, showticklabels=False, range=[0, 1.25 * most])
     return figure
 
 
@@ -124,23 +127,21 @@ def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 def _histogram(values: Sequence[float], unit: str, title: str, axis: str) -> go.Figure:
     numbers = _finite(values)
-    counts, edges = (
-        np.histogram(numbers, bins=min(40, max(8, int(np.sqrt(numbers.size))))) if numbers.size else ([], [0])
-    )
-    left, right = np.asarray(edges[:-1]), np.asarray(edges[1:])
+    bins = min(40, max(8, int(np.sqrt(numbers.size))))
+    counts, edges = np.histogram(numbers, bins) if numbers.size else (np.zeros(0, int), np.zeros(1))
+    left, right = edges[:-1], edges[1:]
     figure = go.Figure(
         go.Bar(
             x=(left + right) / 2,
             y=counts,
             width=right - left,
             marker_color=ACCENT,
-            customdata=np.stack([left, right], axis=1) if numbers.size else None,
+            customdata=np.stack([left, right], axis=1),
             hovertemplate="%{customdata[0]:.1f} to %{customdata[1]:.1f} " + unit + ": %{y} clips<extra></extra>",
         )
     )
     apply_theme(figure, title, height=240)
     figure.update_xaxes(title_text=axis, showgrid=False)
-    figure.update_yaxes(title_text="clips")
     return figure
 
 

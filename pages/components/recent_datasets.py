@@ -23,7 +23,10 @@ def recent(file: Path) -> list[Path]:
 
 def remember(file: Path, folder: Path) -> None:
     """Put `folder` first among the recent ones; `file` is replaced whole, so that two pages can't tear it."""
-    folders = [folder, *(other for other in recent(file) if other != folder)][:KEPT]
+    known = recent(file)
+    if known[:1] == [folder]:
+        return
+    folders = [folder, *(other for other in known if other != folder)][:KEPT]
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=file.name, delete=False, encoding="utf-8") as written:
         json.dump([str(path) for path in folders], written, indent=1)

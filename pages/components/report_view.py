@@ -11,18 +11,23 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import clip_table, dataset_figures
-from pages.components.theme import CHART_CONFIG, SEVERITY
+from pages.components.theme import CHART_CONFIG
 from piper_core.dataset.checks import CHECKS
 
 if TYPE_CHECKING:
     from piper_core.dataset.report import DatasetReport
+
+BADGE = {"error": "red", "warning": "orange", "info": "blue"}
+"""A severity's colour where Streamlit names colours."""
+_KINDS_SHOWN = 6
+_KINDS_HEIGHT = 480
 
 
 def show_totals(rows: pd.DataFrame, left_out: Collection[str], summary: Mapping[str, Any]) -> None:
     """Clips, minutes, speakers, and what of it is good to train on."""
     totals = clip_table.totals(rows, left_out)
     rates = ", ".join(f"{int(rate) / 1000:g} kHz" for rate in summary.get("sample_rates", {})) or "unknown"
-    with st.grid(6, min_column_width=130):
+    with st.grid(6, min_column_width=110):
         st.metric("Clips", f"{totals['clips']:,.0f}", border=True)
         st.metric("Minutes", f"{totals['minutes']:,.1f}", border=True)
         st.metric("Speakers", f"{totals['speakers']:,.0f}", border=True)
@@ -43,36 +48,34 @@ def show_findings(report: Mapping[str, Any]) -> None:
     if kinds.empty:
         st.success("Nothing was found: every clip passed every check that was made.", icon=":material/check_circle:")
         return
-    kinds["meaning"] = [CHECKS[code].help if code in CHECKS else "" for code in kinds["code"]]
-    kinds["limit"] = [_limit(row.threshold, row.unit) for row in kinds.itertuples()]
-    chart, table = st.columns([2, 5], gap="medium")
-    counts = {
-        (row.code, row.severity): int(row.count_) for row in kinds.rename(columns={"count": "count_"}).itertuples()
-    }
+    chart, table = st.columns([1, 3], gap="medium")
+    counts = dict(zip(zip(kinds["code"], kinds["severity"], strict=True), kinds["count"], strict=True))
     figure = dataset_figures.findings_by_kind(counts)
     chart.plotly_chart(figure, config=CHART_CONFIG, key="findings_chart", alt="Number of findings of each kind")
-    table.dataframe(
-        kinds[["severity", "code", "count", "meaning", "limit", "message", "source"]],
-        hide_index=True,
-        height=min(420, 38 + 35 * len(kinds)),
-        column_config={
-            "severity": severity_column("Severity"),
-            "code": st.column_config.TextColumn("Finding", width=130),
-            "count": st.column_config.NumberColumn("Count", format="localized", width=70),
-            "meaning": st.column_config.TextColumn("What it means, what to do", width=340),
-            "limit": st.column_config.TextColumn("Threshold", width=90),
-            "message": st.column_config.TextColumn("For example", width=300),
-            "source": st.column_config.TextColumn("Where the threshold comes from", width=280),
-        },
-        alt="Findings by kind, the worst first",
-    )
+    with table.container(height="content" if len(kinds) <= _KINDS_SHOWN else _KINDS_HEIGHT, border=False):
+        st.table(
+            pd.DataFrame([_explained(kind) for kind in kinds.to_dict("records")]),
+            border="horizontal",
+            hide_index=True,
+            alt="Findings by kind, the worst first",
+        )
 
 
-def severity_column(label: str) -> Any:
-    """A column of severities as coloured badges."""
-    names = [*clip_table.SEVERITIES, clip_table.NO_FINDING]
-    colors = [*(SEVERITY[name] for name in clip_table.SEVERITIES), "gray"]
-    return st.column_config.MultiselectColumn(label, options=names, color=colors, width=90)
+def _explained(kind: Mapping[str, Any]) -> dict[str, str]:
+    check = CHECKS.get(kind["code"])
+    return {
+        "Finding": f":{BADGE[kind['severity']]}-badge[{kind['code']}]",
+        "Count": f"{kind['count']:,}",
+        "What it means, what to do": check.help if check else "",
+        "For example": plain_text(kind["message"]),
+        "Threshold": _limit(kind["threshold"], kind["unit"]),
+        "Source": plain_text(kind["source"]),
+    }
+
+
+def plain_text(words: str) -> str:
+    """`words` with Markdown's signs taken literally: a transcript or a path is data."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-!|<>~$:" else sign for sign in words.replace("\n", " "))
 
 
 def show_shape(rows: pd.DataFrame) -> None:
@@ -121,4 +124,4 @@ def _written(report: DatasetReport, suffix: str) -> Callable[[], bytes]:
 
 
 def _limit(threshold: float | None, unit: str) -> str:
-    return "" if threshold is None or pd.isna(threshold) else f"{threshold:g} {unit}".strip()
+    return "" if threshold is None or pd.isna(threshold) else f"{threshold:.3g} {unit}".strip()

@@ -73,7 +73,7 @@ def test_demo_in_one_click_and_its_report(project_root: Path, workspace: Path) -
     folder = Path(test.session_state["dataset"])
     assert folder.parent == workspace / "datasets"
     assert (folder / "metadata.csv").is_file()
-    assert test.query_params["dataset"] == [str(folder)]
+    assert test.query_params["dataset"] == str(folder)
 
 
 def test_folder_by_its_path(project_root: Path, workspace: Path, dataset: Path) -> None:
@@ -166,7 +166,7 @@ def test_clip_is_shown_with_its_player_pictures_and_phonemes(
     project_root: Path, workspace: Path, dataset: Path
 ) -> None:
     test = inspected(page(project_root, dataset))
-    key = next(key for key in test.session_state.filtered_state if str(key).startswith("clips_"))
+    key = test.dataframe[-1].key
     test.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(0, "text")]}}
     test.run()
     assert not test.exception
