@@ -1,0 +1,71 @@
+"""What a run will do, in a few lines, and the button that starts it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import checkpoint_starts, page_links, quantities
+from pages.components.dataset_facts import DatasetFacts
+from piper_core.runs import launcher
+from piper_core.settings import Settings
+from piper_core.system import disk
+from piper_core.system.machine import Suggestion
+from piper_core.training.config import PRESETS, TrainingConfig
+from piper_core.voices.voice import voice_name
+
+_OUTCOME = "launched"
+_REASONS = {"batch_size": "Batch size", "num_workers": "Workers", "precision": "Precision", "max_clip_s": ""}
+
+
+def lines(config: TrainingConfig, facts: DatasetFacts, batches: int) -> dict[str, str]:
+    """What the run will do: a label and a value a line. `batches`: steps an epoch."""
+    preset = PRESETS[config.preset]
+    steps = config.max_steps or (config.max_epochs or 0) * batches
+    if config.start == "scratch":
+        begins = "random weights"
+    else:
+        begins = f"{checkpoint_starts.STARTS[config.start].lower()}, from a checkpoint"
+    written = disk.checkpoint_bytes(config.preset) * (config.keep_best + 1)
+    return {
+        "Run": config.name,
+        "Voice": voice_name(config.language, config.voice_name or config.name, preset.quality),
+        "Clips": facts.line,
+        "Begins with": begins,
+        "Length": f"{steps:,} steps, {steps / batches:,.1f} epochs",
+        "Checkpoints": f"up to {quantities.size(written)} on disk",
+    }
+
+
+def show(config: TrainingConfig, facts: DatasetFacts, suggested: Suggestion, batches: int) -> None:
+    """The lines, and why the defaults are as they are."""
+    st.table(lines(config, facts, batches), border="horizontal")
+    with st.expander("Why these defaults", icon=":material/lightbulb:"):
+        for name, label in _REASONS.items():
+            st.caption(f"{label} {suggested.reasons[name]}".strip())
+    if facts.longest_s > suggested.max_clip_s:
+        st.warning(suggested.reasons["max_clip_s"])
+
+
+def launch(config: TrainingConfig, settings: Settings) -> None:
+    """The button; what became of it stays on the page until another run is set up."""
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch", key="launch"):
+        with st.spinner("Starting the trainer; it speaks up after 5 to 20 s …", show_time=True):
+            outcome = launcher.launch(config, settings.runs_dir, settings=settings)
+        st.session_state[_OUTCOME] = outcome
+        # The name is taken now: the form offers the next one.
+        if isinstance(outcome, launcher.Started):
+            st.rerun()
+    outcome = st.session_state.get(_OUTCOME)
+    if isinstance(outcome, launcher.Started):
+        st.success(outcome.sentence, icon=":material/check_circle:")
+        _watch(outcome.run.name)
+    elif isinstance(outcome, launcher.AlreadyRunning):
+        st.warning(outcome.sentence)
+        _watch(outcome.run.name)
+    elif isinstance(outcome, launcher.StartFailed):
+        st.error(outcome.sentence, title="The run was not started")
+    st.caption("Training goes on when this page, or the whole server, is closed.")
+
+
+def _watch(run: str) -> None:
+    page_links.link("monitor.py", f"Watch {run}", icon=":material/monitoring:", parameters={"run": run})
