@@ -25,6 +25,8 @@ USUAL_CLIP_S = 10.0
 """Assumed for the longest clip while the dataset's is not known."""
 MOST_BATCH = {"cuda": 32, "cpu": 8}
 """Piper's voices are trained with 32; a processor's step takes as many times longer as the batch is larger."""
+LONGEST_CLIP_S = 30
+"""No longer clips are promised to fit: the costs below were measured up to 12 s, and attention grows faster."""
 LEAST_STEPS_AN_EPOCH = 4
 BFLOAT16_CAPABILITY = (8, 0)
 """From NVIDIA's Ampere cards on bfloat16 is multiplied in hardware."""
@@ -88,7 +90,7 @@ def read_machine() -> Machine:
 def suggest_training(machine: Machine, preset: str, utterances: int, longest_clip_s: float | None = None) -> Suggestion:
     """Settings for `preset` on `machine` with a dataset of `utterances` clips, the longest of `longest_clip_s`."""
     kind = "cuda" if machine.device is not None else "cpu"
-    memory = "its card's" if machine.device is not None else "its"
+    memory = "the card's" if machine.device is not None else "the machine's"
     # A card is the trainer's alone; the machine's memory is shared with the pages and the system.
     room = 0.9 * _free_bytes(machine.device) if machine.device is not None else 0.6 * machine.available_bytes
     clip_s = longest_clip_s or USUAL_CLIP_S
@@ -99,7 +101,8 @@ def suggest_training(machine: Machine, preset: str, utterances: int, longest_cli
     workers, workers_reason = _workers(machine, kind)
     precision, precision_reason = _precision(machine)
     cost = CLIP_COSTS[preset]
-    max_clip_s = max(0.0, math.floor((room_for_clips / batch - cost.segment_bytes) / cost.second_bytes))
+    fitting_s = math.floor((room_for_clips / batch - cost.segment_bytes) / cost.second_bytes)
+    max_clip_s = float(min(max(0, fitting_s), LONGEST_CLIP_S))
     reasons = {
         "batch_size": _batch_reason(batch, fitting, useful, kind, memory, room, clip_s),
         "num_workers": workers_reason,
@@ -112,9 +115,10 @@ def suggest_training(machine: Machine, preset: str, utterances: int, longest_cli
 def _batch_reason(batch: int, fitting: int, useful: int, kind: str, memory: str, room: float, clip_s: float) -> str:
     most = MOST_BATCH[kind]
     if fitting < 1:
-        return f"Not even 1 clip of {clip_s:.0f} s is sure to fit into {memory} {room / GIGABYTE:.1f} GB of memory."
+        free = f"{room / GIGABYTE:.1f} GB of {memory} memory"
+        return f"1: not even that is sure to fit, with clips of {clip_s:.0f} s and {free} to use."
     if fitting < min(most, useful):
-        return f"{batch}: what fits into {memory} {room / GIGABYTE:.1f} GB of memory with clips of {clip_s:.0f} s."
+        return f"{batch}: what fits into {room / GIGABYTE:.1f} GB of {memory} memory with clips of {clip_s:.0f} s."
     if useful < most:
         return f"{batch}: the dataset is small, and an epoch should hold {LEAST_STEPS_AN_EPOCH} steps or more."
     if kind == "cuda":
