@@ -4,12 +4,13 @@ The way of the data, a module a step:
 
 - `demo`        writes a small dataset spoken by espeak-ng, where nothing better is at hand
 - `intake`      an uploaded zip, or many uploaded files, -> a dataset's folder
-- `layouts`     a folder -> `Dataset` of `Utterance`s (which text belongs to which audio file)
-- `audio`       an audio file -> `ClipMeasurements`, in one decode; also clips, mel spectrograms and waveforms to show
-- `loudness`    samples -> integrated loudness (ITU-R BS.1770-4)
-- `text`        a text -> phonemes and their ids, as Piper makes them
+- `layouts`     a folder -> `Dataset` of `Utterance`s: which text belongs to which audio file
+                (`metadata_file` reads the rows, `audio_files` knows what lies where)
+- `audio`       an audio file -> `ClipMeasurements`, in one decode; clips, mel spectrograms and waveforms to show
+                (`decoding` and `audio_header` open files, whatever they claim; `loudness` is ITU-R BS.1770-4)
+- `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
 - `checks`      the table of what is checked: code, severity, threshold, unit, source
-- `rules`       utterances and their measurements -> `Finding`s
+- `clip_rules`  a clip -> its `Finding`s; `set_rules`: what shows only among all clips
 - `inspection`  all of the above for a whole folder, on several threads, with progress
-- `report`      `DatasetReport` -> JSON, CSV, HTML and the cleaned manifest
+- `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata
 """

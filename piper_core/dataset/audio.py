@@ -13,15 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
-from piper_core.dataset.audio_header import cut_off
+from piper_core.dataset.decoding import MAX_CLIP_S, AudioError, AudioHeader, Unreadable, decode, mono, read_header
 from piper_core.dataset.loudness import integrated_loudness
+
+__all__ = [
+    "MAX_CLIP_S",
+    "AudioError",
+    "AudioHeader",
+    "ClipMeasurements",
+    "Unreadable",
+    "load_clip",
+    "measure",
+    "mel_spectrogram",
+    "read_header",
+    "waveform_envelope",
+]
 
 MEASURE_VERSION = 1
 """Raised whenever a measurement changes, so that kept ones are made again."""
-MAX_CLIP_S = 600.0
-"""Longer files are no clips; they are not decoded beyond this."""
 TOP_DB = (24.0, 40.0)
 """As in librosa.effects.trim: frames that far below the loudest one count as silence. Where a clip's own floor is high,
 5 dB above the tenth percentile of its frames, but never less than 24 dB below the loudest: noise is no speech."""
@@ -31,33 +41,7 @@ LOUD = 0.99
 """Share of full scale counted in `clipped_share` (VoxKitchen)."""
 FRAME, HOP = 2048, 512
 """Samples: librosa's defaults for frames of RMS."""
-_BLOCK_FRAMES = 1 << 20
-_RATES_HZ = (1000, 384_000)
 _FLOOR = 1e-10  # -200 dBFS: what a level of exactly zero is written as
-
-
-class AudioError(ValueError):
-    """Audio that can't be decoded or resampled. The message says why."""
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A file that can't be decoded to its end, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class AudioHeader:
-    """What the header says; whether it is true shows only in decoding."""
-
-    duration_s: float
-    sample_rate: int
-    """Hertz."""
-    channels: int
-    format: str
-    subtype: str
-    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -96,24 +80,9 @@ class ClipMeasurements:
         return asdict(self)
 
 
-def read_header(path: Path) -> AudioHeader | Unreadable:
-    """What the header of `path` says, without decoding (0.03 ms)."""
-    try:
-        size_bytes = path.stat().st_size
-        problem = _plain_problem(path, size_bytes)
-        if problem is not None:
-            return Unreadable(problem)
-        info = soundfile.info(str(path))
-        return _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
-    except OSError as error:
-        return Unreadable(f"The file can't be opened: {error.strerror or error}.")
-    except soundfile.LibsndfileError as error:
-        return Unreadable(_sentence(error))
-
-
 def measure(path: Path) -> ClipMeasurements | Unreadable:
     """Decode `path` once and measure it. Needs librosa (ImportError without it)."""
-    decoded = _decode(path, MAX_CLIP_S)
+    decoded = decode(path, MAX_CLIP_S)
     if isinstance(decoded, Unreadable):
         return decoded
     header, samples = decoded
@@ -127,11 +96,11 @@ def load_clip(path: Path, sample_rate: int | None = None, max_s: float = MAX_CLI
 
     Mixed to mono and resampled as librosa.load does (soxr, high quality). Raises AudioError.
     """
-    decoded = _decode(path, max_s)
+    decoded = decode(path, max_s)
     if isinstance(decoded, Unreadable):
         raise AudioError(f"{path.name} can't be read. {decoded.reason}")
     header, samples = decoded
-    audio = _mono(samples)
+    audio = mono(samples)
     if sample_rate is None or sample_rate == header.sample_rate:
         return audio, header.sample_rate
     try:
@@ -140,7 +109,9 @@ def load_clip(path: Path, sample_rate: int | None = None, max_s: float = MAX_CLI
         raise AudioError(
             f"{path.name} has {header.sample_rate} Hz; to bring it to {sample_rate} Hz install: pip install soxr"
         ) from None
-    return soxr.resample(audio, header.sample_rate, sample_rate, quality="HQ").astype(np.float32, copy=False), sample_rate
+    return soxr.resample(audio, header.sample_rate, sample_rate, quality="HQ").astype(
+        np.float32, copy=False
+    ), sample_rate
 
 
 def mel_spectrogram(audio: np.ndarray, sample_rate: int, mels: int = 80) -> np.ndarray:
@@ -177,70 +148,6 @@ def has_librosa() -> bool:
     return True
 
 
-def _plain_problem(path: Path, size_bytes: int) -> str | None:
-    if size_bytes == 0:
-        return "The file is empty (0 bytes)."
-    if path.suffix.lower() == ".raw":
-        return "The file has no header, so its sample rate is unknown; save it as WAV."
-    return None
-
-
-def _checked_header(
-    rate: int, channels: int, frames: int, container: str, subtype: str, size_bytes: int
-) -> AudioHeader | Unreadable:
-    low, high = _RATES_HZ
-    if not low <= rate <= high:
-        return Unreadable(f"Its header claims {rate:,} Hz, which no recording has.")
-    return AudioHeader(frames / rate, rate, channels, container, subtype, size_bytes)
-
-
-def _decode(path: Path, max_s: float) -> tuple[AudioHeader, np.ndarray] | Unreadable:
-    """Header and float32 samples [N, channels], at most `max_s` of them.
-
-    Read block by block, so that a header that promises hours can't ask for more memory than the file fills.
-    """
-    try:
-        size_bytes = path.stat().st_size
-        problem = _plain_problem(path, size_bytes)
-        if problem is not None:
-            return Unreadable(problem)
-        with soundfile.SoundFile(str(path)) as file:
-            header = _checked_header(
-                file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes
-            )
-            if isinstance(header, Unreadable):
-                return header
-            wanted = min(file.frames, int(max_s * file.samplerate))
-            blocks, left = [], wanted
-            while left > 0:
-                block = file.read(min(left, _BLOCK_FRAMES), dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                blocks.append(block)
-                left -= len(block)
-        if left > 0:
-            return Unreadable(
-                f"Its header promises {header.duration_s:.2f} s, {(wanted - left) / header.sample_rate:.2f} s are there."
-            )
-        cut = cut_off(path)
-    except OSError as error:
-        return Unreadable(f"The file can't be opened: {error.strerror or error}.")
-    except soundfile.LibsndfileError as error:
-        return Unreadable(_sentence(error))
-    if cut is not None:
-        return Unreadable(f"The file is cut off: {cut}.")
-    return header, blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros((0, header.channels), "f4"), *blocks])
-
-
-def _sentence(error: soundfile.LibsndfileError) -> str:
-    reason = error.error_string.strip().removeprefix("Error : ").rstrip(".")
-    return f"It can't be decoded: {reason}."
-
-
-def _mono(samples: np.ndarray) -> np.ndarray:
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-
-
 def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
     import librosa
 
@@ -254,7 +161,7 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
         samples = np.where(finite, samples, np.float32(0))
         magnitude = np.abs(samples)
         peak = float(magnitude.max())
-    audio = _mono(samples)
+    audio = mono(samples)
     frames = librosa.feature.rms(y=audio, frame_length=FRAME, hop_length=HOP)[0]
     loudest = float(frames.max())
     start, end = speech_edges(frames, audio.size)

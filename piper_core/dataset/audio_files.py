@@ -88,8 +88,10 @@ class AudioIndex:
             try:
                 with os.scandir(self._folder / folder) as entries:
                     names = [entry.name for entry in entries]
-            except (FileNotFoundError, NotADirectoryError):
-                names = []
+            except PermissionError:
+                raise
+            except OSError:
+                names = []  # no such folder, or an id that no folder can be named
             self._listings[folder] = {_key(n): n for n in names if os.path.splitext(n)[1].lower() in AUDIO_SUFFIXES}  # noqa: PTH122
         return self._listings[folder]
 

@@ -52,8 +52,6 @@ class Check:
     source: str
     help: str
     """What it means and what to do, for people."""
-    harms_one: bool = False
-    """Whether every single clip has to be named, however many there are."""
 
     def finding(
         self,
@@ -90,8 +88,8 @@ _TABLE = (
     Check("columns", "error", None, "columns", "rhasspy/piper#516, #246",
           "The row has another number of columns than the rest; it is left out. Columns are separated by '|'."),
     Check("quote", "warning", None, "", "Piper reads metadata with csv.reader, quoting on",
-          'A column starts with a double quote. Piper\'s own trainer then reads on to the next quote, over rows; here the'
-          " row is read as it stands."),
+          "A column starts with a double quote. Piper's own trainer then reads on to the next quote, over rows; here"
+          " the row is read as it stands."),
     Check("duplicate-id", "error", None, "", "Piper trains on both rows with the same audio",
           "Two rows name the same clip. Keep the row whose text is spoken."),
     Check("duplicate-audio", "warning", None, "", "hash of the decoded samples",
@@ -108,8 +106,10 @@ _TABLE = (
           "A lower rate is upsampled, and what lies above half of it stays missing."),
     Check("channels", "info", 1, "channels", "Piper trains on mono",
           "The clip has more than one channel; they are averaged."),
+    Check("bit-depth", "warning", 16, "bits", _OURS + ": 8 bits have a noise floor near -50 dBFS",
+          "Stored with so few bits a sample that rounding is heard as noise. Export with 16 bits or more."),
     Check("duration", "warning", 15, "s", "VITS segment (8192 samples), espnet#4195, rhasspy/piper#8",
-          "Very short clips are below one training segment; memory grows with the longest clip. Cut long clips at pauses."),
+          "Very short clips are below one training segment; memory grows with the longest. Cut long clips at pauses."),
     Check("silent", "error", -60, "dBFS", _OURS + ": below the noise of a quiet room recorded at a usual level",
           "Nothing is heard in the clip."),
     Check("clipping", "warning", 1, "%", "Hansen, Stauffer, Xia 2021 (ClipDaT); VoxKitchen",

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from piper_core.dataset import rules, text
+from piper_core.dataset import set_rules, text
 from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable, has_librosa, read_header
 from piper_core.dataset.checks import CHECKS, Check, Finding
+from piper_core.dataset.clip_rules import Clip, audio_findings, text_findings
 from piper_core.dataset.kept_measurements import KeptMeasurements
-from piper_core.dataset.layouts import Dataset, Utterance, read_dataset
+from piper_core.dataset.layouts import Dataset, read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
 from piper_core.dataset.text_rules import main_script
 
+_Measured = ClipMeasurements | AudioHeader | Unreadable
+_Look = Callable[[Path], _Measured]
 NOT_DECODED = (
     "the samples of the clips were not looked at: clipping, silence, loudness, offset, broken data and equal audio"
     " are not known"
@@ -57,7 +60,7 @@ def inspect(
     """
     if sample_rate is not None:
         checks = {**checks, "sample-rate": replace(checks["sample-rate"], threshold=sample_rate)}
-    not_checked = []
+    not_checked: list[str] = []
     speaks = _check_language(language, not_checked)
     dataset = read_dataset(folder, metadata)
     decodes = validate_audio and has_librosa()
@@ -65,15 +68,24 @@ def inspect(
         not_checked.append(f"Audio validation is off (ENABLE_AUDIO_VALIDATION=false), so {NOT_DECODED}.")
     elif not decodes:
         not_checked.append(f"librosa is not installed (pip install librosa), so {NOT_DECODED}.")
-    paths = [u.path.relative_to(dataset.folder).as_posix() for u in dataset.utterances]
-    findings = list(dataset.findings)
-    clips = _look_at_all(dataset, decodes, jobs or _cores(), cache_dir, on_progress)
-    findings += _text_findings(dataset.utterances, language if speaks else None, checks)
-    findings += _clip_findings(dataset.utterances, paths, clips, checks)
-    findings += rules.duplicate_texts(dataset.utterances, checks)
-    findings += rules.duplicate_audio(dataset.utterances, paths, clips, checks)
-    findings += rules.loudness_findings(dataset.utterances, paths, clips, checks)
-    return _report(dataset, language, paths, clips, findings, tuple(not_checked), checks)
+    kept = KeptMeasurements.open(cache_dir, dataset.folder)
+    look: _Look = kept.measure if decodes else read_header
+    try:
+        clips = list(_looked_at(dataset, look, kept, language if speaks else None, jobs or _cores(), on_progress))
+    finally:
+        problem = kept.close()
+    if problem is not None:
+        not_checked.append(problem)
+    script = main_script(clip.utterance.text for clip in clips)
+    findings = [
+        *dataset.findings,
+        *(finding for clip in clips for finding in text_findings(clip, script, checks)),
+        *(finding for clip in clips for finding in audio_findings(clip, checks)),
+        *set_rules.duplicate_texts(clips, checks),
+        *set_rules.duplicate_audio(clips, checks),
+        *set_rules.loudness_findings(clips, checks),
+    ]
+    return _report(dataset, language, clips, findings, tuple(not_checked), checks)
 
 
 def _check_language(language: str, not_checked: list[str]) -> bool:
@@ -90,108 +102,71 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _look_at_all(
+def _looked_at(
     dataset: Dataset,
-    decodes: bool,
+    look: _Look,
+    kept: KeptMeasurements,
+    language: str | None,
     jobs: int,
-    cache_dir: Path | None,
     on_progress: Callable[[InspectionProgress], None] | None,
-) -> list[rules.Measured]:
-    """A measurement for each utterance, in order; None where the file is missing."""
-    missing = {f.row for f in dataset.findings if f.code == "missing-audio"}
-    clips: list[rules.Measured] = [None] * len(dataset.utterances)
-    waiting = [index for index, u in enumerate(dataset.utterances) if u.row not in missing]
-    kept = KeptMeasurements.open(cache_dir if decodes else None, dataset.folder)
-    look: Callable[[Path], ClipMeasurements | AudioHeader | Unreadable] = kept.measure if decodes else read_header
-    started, done = time.monotonic(), 0
+) -> Iterator[Clip]:
+    """Every utterance with what `look` says of its file and, in `language`, the phonemes that Piper does not know.
+
+    Threads decode ahead while this one makes phonemes: espeak-ng allows no second caller.
+    """
+    missing = {finding.row for finding in dataset.findings if finding.code == "missing-audio"}
+    utterances, started = dataset.utterances, time.monotonic()
     pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="inspect")
     try:
-        for index, clip in _in_flight(pool, look, dataset.utterances, waiting):
-            clips[index] = clip
-            done += 1
+        measured = _in_flight(pool, look, (None if u.row in missing else u.path for u in utterances))
+        for done, (utterance, result) in enumerate(zip(utterances, measured, strict=True), start=1):
+            unknown = kept.unknown_phonemes(utterance.text, language) if language else ()
+            yield Clip(utterance, utterance.path.relative_to(dataset.folder).as_posix(), result, unknown)
             if on_progress is not None:
                 pace_s = (time.monotonic() - started) / done
-                on_progress(InspectionProgress(done, len(waiting), pace_s * (len(waiting) - done)))
+                on_progress(InspectionProgress(done, len(utterances), pace_s * (len(utterances) - done)))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        kept.close()
-    return clips
 
 
-def _in_flight(
-    pool: ThreadPoolExecutor, look: Callable[[Path], rules.Measured], utterances: Sequence[Utterance], waiting: Sequence[int]
-) -> Iterator[tuple[int, rules.Measured]]:  # fmt: skip
+def _in_flight(pool: ThreadPoolExecutor, look: _Look, paths: Iterable[Path | None]) -> Iterator[_Measured | None]:
     """Results in order, a bounded number of clips ahead: a hundred thousand futures at once would fill the memory."""
-    running: deque[tuple[int, Future[rules.Measured]]] = deque()
-    for index in waiting:
-        running.append((index, pool.submit(look, utterances[index].path)))
+    running: deque[Future[_Measured] | None] = deque()
+    for path in paths:
+        running.append(None if path is None else pool.submit(look, path))
         if len(running) >= _IN_FLIGHT:
-            first, future = running.popleft()
-            yield first, future.result()
-    for first, future in running:
-        yield first, future.result()
-
-
-def _text_findings(utterances: Sequence[Utterance], language: str | None, checks: Mapping[str, Check]) -> list[Finding]:
-    script = main_script(u.text for u in utterances)
-    findings = []
-    for utterance in utterances:
-        found = rules.text_findings(utterance, script, checks)
-        if language is not None and not any(f.code == "empty-text" for f in found):
-            unknown = text.encode(utterance.text, language).unknown
-            found += rules.phoneme_findings(utterance, unknown, checks)
-        findings += found
-    return findings
-
-
-def _clip_findings(
-    utterances: Sequence[Utterance], paths: Sequence[str], clips: Sequence[rules.Measured], checks: Mapping[str, Check]
-) -> list[Finding]:
-    findings: list[Finding] = []
-    for utterance, path, clip in zip(utterances, paths, clips, strict=True):
-        if isinstance(clip, Unreadable):
-            findings.append(
-                checks["unreadable"].finding(
-                    clip.reason, utterance_id=utterance.utterance_id, path=path, row=utterance.row
-                )
-            )
-        elif clip is not None:
-            findings += rules.header_findings(utterance, path, clip, checks)
-            if isinstance(clip, ClipMeasurements):
-                findings += rules.sample_findings(utterance, path, clip, checks)
-    return findings
+            first = running.popleft()
+            yield first.result() if first is not None else None
+    for future in running:
+        yield future.result() if future is not None else None
 
 
 def _report(
     dataset: Dataset,
     language: str,
-    paths: Sequence[str],
-    clips: Sequence[rules.Measured],
-    findings: list[Finding],
+    clips: Sequence[Clip],
+    findings: Sequence[Finding],
     not_checked: tuple[str, ...],
     checks: Mapping[str, Check],
 ) -> DatasetReport:
     codes: dict[int, dict[str, None]] = {}
-    bad: set[int] = set()
     for finding in findings:
         if finding.row is not None:
             codes.setdefault(finding.row, {})[finding.code] = None
-            if finding.severity == "error":
-                bad.add(finding.row)
+    bad = {finding.row for finding in findings if finding.severity == "error"}
     rows = [
-        UtteranceRow.of(utterance, path, clip, utterance.row not in bad, tuple(codes.get(utterance.row, ())))
-        for utterance, path, clip in zip(dataset.utterances, paths, clips, strict=True)
+        UtteranceRow.of(clip, clip.utterance.row not in bad, tuple(codes.get(clip.utterance.row, ()))) for clip in clips
     ]
-    usable_s = sum(row.duration_s or 0.0 for row in rows if row.usable)
-    findings += rules.set_findings(clips, usable_s, sum(row.usable for row in rows), checks)
-    findings = rules.worst_first(rules.fold_traits(findings, len(rows)))
+    usable = [row for row in rows if row.usable]
+    about_size = set_rules.size_findings(clips, len(usable), sum(row.duration_s or 0.0 for row in usable), checks)
+    told = set_rules.worst_first(set_rules.fold_traits([*findings, *about_size], len(rows)))
     return DatasetReport(
         dataset=str(dataset.folder.absolute()),
         layout=dataset.layout,
         metadata=dataset.metadata_path.relative_to(dataset.folder).as_posix(),
         language=language,
-        summary=Summary.of(rows, findings, dataset.speakers),
-        findings=tuple(findings),
+        summary=Summary.of(rows, told, dataset.speakers),
+        findings=tuple(told),
         utterances=tuple(rows),
         not_checked=not_checked,
     )

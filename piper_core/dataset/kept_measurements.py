@@ -1,4 +1,7 @@
-"""Measurements kept between inspections: one JSON file a dataset, an entry a clip, valid while size and time agree."""
+"""What inspections found out, kept for the next one: a JSON file a dataset, an entry a clip and a text.
+
+A clip's entry holds while the file's size and time stay; a text's is found by the text itself.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from piper_core.dataset import text as phonemizer
 from piper_core.dataset.audio import MEASURE_VERSION, ClipMeasurements, Unreadable, measure
 from piper_core.dataset.whole_file import write_whole
 
@@ -15,52 +19,64 @@ from piper_core.dataset.whole_file import write_whole
 class KeptMeasurements:
     """Measures through what is known already. `measure` may be called from several threads."""
 
-    def __init__(self, file: Path | None, folder: Path, entries: dict[str, Any]) -> None:
+    def __init__(self, file: Path | None, folder: Path, clips: dict[str, Any], phonemes: dict[str, Any]) -> None:
         self._file = file
         self._folder = folder
-        self._entries = entries
-        self._used: dict[str, Any] = {}
+        self._clips = clips
+        self._phonemes = phonemes
         self._lock = threading.Lock()
-        self._new = 0
+        self._changed = False
 
     @classmethod
     def open(cls, cache_dir: Path | None, folder: Path) -> KeptMeasurements:
-        """The measurements of the dataset in `folder`; nothing is kept without a `cache_dir`."""
+        """What is known of the dataset in `folder`; nothing is kept without a `cache_dir`."""
         if cache_dir is None:
-            return cls(None, folder, {})
-        name = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=12).hexdigest()
+            return cls(None, folder, {}, {})
+        name = hashlib.blake2b(str(folder.resolve()).encode(errors="surrogateescape"), digest_size=12).hexdigest()
         file = cache_dir / f"{name}.json"
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
-            return cls(file, folder, {})  # a damaged file is measured anew and replaced
-        known = isinstance(content, dict) and content.get("version") == MEASURE_VERSION
-        return cls(file, folder, content["clips"] if known else {})
+            content = None  # a damaged file is made anew and replaced
+        if not isinstance(content, dict) or content.get("version") != MEASURE_VERSION:
+            return cls(file, folder, {}, {})
+        return cls(file, folder, content["clips"], content["phonemes"])
 
     def measure(self, path: Path) -> ClipMeasurements | Unreadable:
         """As `audio.measure`, or what that gave last time for the same file."""
         if self._file is None:
             return measure(path)
         try:
-            stat = path.stat()
+            status = path.stat()
         except OSError:
             return measure(path)
-        key, stamp = path.relative_to(self._folder).as_posix(), [stat.st_size, stat.st_mtime_ns]
-        entry = self._entries.get(key)
+        key, stamp = path.relative_to(self._folder).as_posix(), [status.st_size, status.st_mtime_ns]
+        entry = self._clips.get(key)
         if entry is not None and entry[0] == stamp:
-            with self._lock:
-                self._used[key] = entry
             return ClipMeasurements(**entry[1]) if isinstance(entry[1], dict) else Unreadable(entry[1])
         result = measure(path)
-        value = result.reason if isinstance(result, Unreadable) else result.to_dict()
         with self._lock:
-            self._used[key] = [stamp, value]
-            self._new += 1
+            self._clips[key] = [stamp, result.reason if isinstance(result, Unreadable) else result.to_dict()]
+            self._changed = True
         return result
 
-    def close(self) -> None:
-        """Write what is new, replacing the file whole; after a stopped inspection too."""
-        if self._file is None or not self._new:
-            return
-        content = {"version": MEASURE_VERSION, "clips": self._entries | self._used}
-        write_whole(self._file, json.dumps(content))
+    def unknown_phonemes(self, text: str, language: str) -> tuple[str, ...]:
+        """Phonemes of `text` in `language` that Piper has no id for. Raises TextError."""
+        if self._file is None:
+            return phonemizer.encode(text, language).unknown
+        key = hashlib.blake2b(f"{language}|{text}".encode(errors="surrogateescape"), digest_size=9).hexdigest()
+        if key not in self._phonemes:
+            self._phonemes[key] = list(phonemizer.encode(text, language).unknown)
+            self._changed = True
+        return tuple(self._phonemes[key])
+
+    def close(self) -> str | None:
+        """Write what is new, after a stopped inspection too. A sentence where that can't be done, else None."""
+        if self._file is None or not self._changed:
+            return None
+        try:
+            content = {"version": MEASURE_VERSION, "clips": self._clips, "phonemes": self._phonemes}
+            write_whole(self._file, json.dumps(content))
+        except OSError as error:
+            return f"The measurements could not be kept ({error}); the next inspection measures all clips again."
+        return None

@@ -6,8 +6,6 @@ last column, as in Piper. Audio is looked for in wavs/, wav/ and beside the meta
 
 from __future__ import annotations
 
-import csv
-import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,17 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piper_core.dataset.audio_files import AudioIndex, without_audio_suffix
-from piper_core.dataset.checks import CHECKS, Finding
+from piper_core.dataset.checks import CHECKS, Finding, Severity
+from piper_core.dataset.metadata_file import DatasetError, find_metadata, parse_rows, read_lines
 
-METADATA_NAMES = ("metadata.csv", "metadata.txt")
-CLEANED_SUFFIX = ".cleaned"
-"""metadata.csv is cleaned into metadata.cleaned.csv, which is read only when it is asked for by name."""
-MAX_METADATA_BYTES = 256 * 1024**2
 _HEADER_NAMES = frozenset({"id", "file", "filename", "file_name", "audio", "audio_file", "wav", "path", "utterance_id"})
-
-
-class DatasetError(ValueError):
-    """A folder that can't be read as a dataset. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +64,17 @@ def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
 
     Raises DatasetError with a sentence when there is none or it can't be read; single bad rows become findings.
     """
-    folder = Path(folder)
-    metadata_path = _find_metadata(folder, metadata)
-    rows, findings = _parse_rows(_read_lines(metadata_path))
+    try:
+        return _read(Path(folder), metadata)
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} can't be read ({error.strerror}: {error.filename}); check its permissions."
+        ) from error
+
+
+def _read(folder: Path, metadata: str | None) -> Dataset:
+    metadata_path = find_metadata(folder, metadata)
+    rows, findings = parse_rows(read_lines(metadata_path))
     layout = _layout(rows, metadata_path)
     index = AudioIndex(folder)
     utterances = []
@@ -89,97 +88,6 @@ def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
     return Dataset(folder, layout, metadata_path, tuple(utterances), tuple(findings))
 
 
-def read_columns(metadata_path: Path) -> list[tuple[int, list[str]]]:
-    """The rows of a metadata file as they stand: line number, columns. Raises DatasetError."""
-    return _parse_rows(_read_lines(metadata_path))[0]
-
-
-def _find_metadata(folder: Path, metadata: str | None) -> Path:
-    if not folder.exists():
-        raise DatasetError(f"There is no folder {folder}; check the path.")
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is a file; choose the folder that holds metadata.csv and wavs/.")
-    if metadata is not None:
-        if Path(metadata).is_absolute() or ".." in Path(metadata).parts:
-            raise DatasetError(f"The metadata file {metadata} lies outside the dataset; name a file inside {folder}.")
-        if not (folder / metadata).is_file():
-            raise DatasetError(f"There is no {metadata} in {folder}; check the metadata file's name.")
-        return folder / metadata
-    for name in METADATA_NAMES:
-        if (folder / name).is_file():
-            return folder / name
-    others = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in (".csv", ".txt") and CLEANED_SUFFIX not in path.stem and _has_columns(path)
-    )
-    if len(others) == 1:
-        return others[0]
-    if others:
-        names = ", ".join(path.name for path in others[:5])
-        raise DatasetError(f"{folder} holds several metadata files ({names}); say which one to use.")
-    if not any(folder.iterdir()):
-        raise DatasetError(f"{folder} is empty; it needs metadata.csv and a folder wavs/ with the recordings.")
-    raise DatasetError(
-        f"{folder} has no metadata.csv; write one with a line `id|text` for every recording, and put those in wavs/."
-    )
-
-
-def _has_columns(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return b"|" in file.read(4096)
-
-
-def _read_lines(path: Path) -> list[str]:
-    """The file's lines, byte-order mark and line ends taken off."""
-    size_bytes = path.stat().st_size
-    if size_bytes > MAX_METADATA_BYTES:
-        raise DatasetError(f"{path.name} has {size_bytes / 1e6:.0f} MB; that is no metadata file of `id|text` lines.")
-    data = path.read_bytes()
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DatasetError(f"{path.name} is not UTF-8 (line {line}); save it as UTF-8.") from None
-    # Not str.splitlines: it would also cut at characters that belong to a text, as U+2028.
-    return re.split(r"\r\n|\n|\r", text)
-
-
-def _parse_rows(lines: Iterable[str]) -> tuple[list[tuple[int, list[str]]], list[Finding]]:
-    """Rows with their line numbers; blank ones are passed over."""
-    rows, findings = [], []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        columns = line.split("|")
-        if any(column.startswith('"') for column in columns):
-            columns, finding = _quoted_columns(number, line, columns)
-            findings.append(finding)
-        rows.append((number, [column.strip() for column in columns]))
-    return rows, findings
-
-
-def _quoted_columns(number: int, line: str, columns: list[str]) -> tuple[list[str], Finding]:
-    check, utterance_id = CHECKS["quote"], without_audio_suffix(columns[0].strip())
-    try:
-        proper = next(csv.reader([line], delimiter="|", strict=True))
-    except csv.Error:
-        proper = None
-    if proper is not None:
-        message = f"Row {number} is quoted as CSV; the quotes are taken off."
-        return proper, check.finding(message, utterance_id=utterance_id, row=number, severity="info")
-    if sum(column.count('"') for column in columns) % 2:
-        message = (
-            f"Row {number} opens a double quote and never closes it; Piper's own trainer would swallow the rows after it."
-        )
-        return columns, check.finding(message, utterance_id=utterance_id, row=number)
-    message = f"Row {number} starts a column with a double quote, which Piper's own trainer drops."
-    return columns, check.finding(message, utterance_id=utterance_id, row=number, severity="info")
-
-
 def _layout(rows: Sequence[tuple[int, list[str]]], metadata_path: Path) -> str:
     name = metadata_path.name
     if not rows:
@@ -187,7 +95,9 @@ def _layout(rows: Sequence[tuple[int, list[str]]], metadata_path: Path) -> str:
     columns, _ = Counter(len(columns) for _, columns in rows).most_common(1)[0]
     if columns == 1:
         first = rows[0][1][0]
-        other = next((word for sign, word in (("\t", "tabs"), (";", "semicolons"), (",", "commas")) if sign in first), "")
+        other = next(
+            (word for sign, word in (("\t", "tabs"), (";", "semicolons"), (",", "commas")) if sign in first), ""
+        )
         hint = f" They seem to be separated by {other}: replace those by '|'." if other else ""
         raise DatasetError(f"The rows of {name} have one column; they should be `id|text`, separated by '|'.{hint}")
     if columns > 3:
@@ -233,9 +143,10 @@ def _utterance(
             message = f"Row {number} has no id in its first column; it is left out."
         else:
             message = f"Row {number} has {len(columns)} columns where the others have {expected}; it is left out."
-        severity = "info" if is_header else "error"
+        severity: Severity = "info" if is_header else "error"
         finding = CHECKS["columns"].finding(
-            message, utterance_id=utterance_id or None, value=len(columns), threshold=expected, severity=severity, row=number
+            message, utterance_id=utterance_id or None, row=number, severity=severity,
+            value=len(columns), threshold=expected,
         )  # fmt: skip
         findings.append(finding)
         return None

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from piper_core.dataset.layouts import CLEANED_SUFFIX, Dataset, DatasetError, read_columns
+from piper_core.dataset.layouts import Dataset
+from piper_core.dataset.metadata_file import CLEANED_SUFFIX, DatasetError, read_columns
 from piper_core.dataset.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -53,4 +54,3 @@ def cleaned_path(metadata_path: Path) -> Path:
 def _quoted(column: str) -> str:
     """A column that starts with a double quote has to be quoted as CSV, for csv.reader to give it back unchanged."""
     return '"' + column.replace('"', '""') + '"' if column.startswith('"') else column
-

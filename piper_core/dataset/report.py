@@ -1,4 +1,4 @@
-"""`DatasetReport`: what an inspection found, as JSON and CSV; the HTML is in `report_html`, the manifest in `manifest`."""
+"""`DatasetReport`: what an inspection found, as JSON and CSV. The HTML is `report_html`, the manifest `manifest`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from piper_core.dataset.audio import AudioHeader, ClipMeasurements
+from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import Finding
-from piper_core.dataset.layouts import Utterance
+from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.manifest import write_cleaned_manifest
 from piper_core.dataset.whole_file import write_whole
 
-__all__ = ["DatasetReport", "Summary", "UtteranceRow", "write_cleaned_manifest", "write_csv", "write_html", "write_json"]
+__all__ = [
+    "DatasetReport",
+    "Summary",
+    "UtteranceRow",
+    "write_cleaned_manifest",
+    "write_csv",
+    "write_html",
+    "write_json",
+]
 
 SCHEMA_VERSION = 1
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -43,14 +51,12 @@ class UtteranceRow:
     """Measured, or (without validation) as the header says, or None where there is no readable file."""
 
     @classmethod
-    def of(
-        cls, utterance: Utterance, path: str, clip: object, usable: bool, codes: tuple[str, ...]
-    ) -> UtteranceRow:
-        """The row of `utterance`."""
-        known = clip if isinstance(clip, ClipMeasurements | AudioHeader) else None
+    def of(cls, clip: Clip, usable: bool, codes: tuple[str, ...]) -> UtteranceRow:
+        """The row of `clip`."""
+        said, measured = clip.utterance, clip.measured
         return cls(
-            utterance.utterance_id, path, utterance.text, utterance.speaker, usable, utterance.row,
-            utterance.written_text, codes, known,
+            said.utterance_id, clip.path, said.text, said.speaker, usable, said.row, said.written_text, codes,
+            None if isinstance(measured, Unreadable) else measured,
         )  # fmt: skip
 
     @property

@@ -87,7 +87,8 @@ def _findings(findings: Iterable[Finding]) -> str:
 def _clips(rows: Sequence[UtteranceRow]) -> str:
     head = (
         '<div class="scroll"><table><thead><tr><th>clip</th><th>text</th><th>speaker</th><th class="n">seconds</th>'
-        '<th class="n">Hz</th><th class="n">peak dBFS</th><th class="n">LUFS</th><th>findings</th></tr></thead><tbody>\n'
+        '<th class="n">Hz</th><th class="n">peak dBFS</th><th class="n">LUFS</th><th>findings</th></tr></thead>'
+        "\n<tbody>"
     )
     return head + "".join(map(_clip, rows)) + "</tbody></table></div>\n"
 
@@ -103,7 +104,7 @@ def _clip(row: UtteranceRow) -> str:
     return (
         f"<tr><td>{escape(row.utterance_id)}</td><td>{escape(row.text)}</td><td>{escape(row.speaker or '')}</td>"
         + "".join(f'<td class="n">{number}</td>' for number in numbers)
-        + f'<td{"" if row.usable else " class=error"}>{escape(" ".join(row.codes))}</td></tr>\n'
+        + f"<td{'' if row.usable else ' class=error'}>{escape(' '.join(row.codes))}</td></tr>\n"
     )
 
 

@@ -1,0 +1,119 @@
+"""Audio files -> samples, by soundfile (libsndfile): never more of them than the file can hold, never half a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from piper_core.dataset.audio_header import cut_off
+
+MAX_CLIP_S = 600.0
+"""Longer files are no clips; they are not decoded beyond this."""
+_BLOCK_FRAMES = 1 << 20
+_RATES_HZ = (1000, 384_000)
+
+
+class AudioError(ValueError):
+    """Audio that can't be decoded or resampled. The message says why."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that can't be decoded to its end, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class AudioHeader:
+    """What the header says; whether it is true shows only in decoding."""
+
+    duration_s: float
+    sample_rate: int
+    """Hertz."""
+    channels: int
+    format: str
+    subtype: str
+    size_bytes: int
+
+
+def read_header(path: Path) -> AudioHeader | Unreadable:
+    """What the header of `path` says, without decoding (0.03 ms)."""
+    try:
+        size_bytes = path.stat().st_size
+        problem = _plain_problem(path, size_bytes)
+        if problem is not None:
+            return Unreadable(problem)
+        info = soundfile.info(str(path))
+        return _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
+    except OSError as error:
+        return Unreadable(f"The file can't be opened: {error.strerror or error}.")
+    except soundfile.LibsndfileError as error:
+        return Unreadable(_sentence(error))
+
+
+def _plain_problem(path: Path, size_bytes: int) -> str | None:
+    if size_bytes == 0:
+        return "The file is empty (0 bytes)."
+    if path.suffix.lower() == ".raw":
+        return "The file has no header, so its sample rate is unknown; save it as WAV."
+    return None
+
+
+def _checked_header(
+    rate: int, channels: int, frames: int, container: str, subtype: str, size_bytes: int
+) -> AudioHeader | Unreadable:
+    low, high = _RATES_HZ
+    if not low <= rate <= high:
+        return Unreadable(f"Its header claims {rate:,} Hz, which no recording has.")
+    return AudioHeader(frames / rate, rate, channels, container, subtype, size_bytes)
+
+
+def decode(path: Path, max_s: float) -> tuple[AudioHeader, np.ndarray] | Unreadable:
+    """Header and float32 samples [N, channels], at most `max_s` of them.
+
+    Read block by block, so that a header that promises hours can't ask for more memory than the file fills.
+    """
+    try:
+        size_bytes = path.stat().st_size
+        problem = _plain_problem(path, size_bytes)
+        if problem is not None:
+            return Unreadable(problem)
+        with soundfile.SoundFile(str(path)) as file:
+            header = _checked_header(file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes)
+            if isinstance(header, Unreadable):
+                return header
+            wanted = min(file.frames, int(max_s * file.samplerate))
+            blocks, left = [], wanted
+            while left > 0:
+                block = file.read(min(left, _BLOCK_FRAMES), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                blocks.append(block)
+                left -= len(block)
+        if left > 0:
+            return Unreadable(
+                f"Its header promises {header.duration_s:.2f} s;"
+                f" {(wanted - left) / header.sample_rate:.2f} s are there."
+            )
+        cut = cut_off(path)
+    except OSError as error:
+        return Unreadable(f"The file can't be opened: {error.strerror or error}.")
+    except soundfile.LibsndfileError as error:
+        return Unreadable(_sentence(error))
+    if cut is not None:
+        return Unreadable(f"The file is cut off: {cut}.")
+    return header, blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros((0, header.channels), "f4"), *blocks])
+
+
+def _sentence(error: soundfile.LibsndfileError) -> str:
+    reason = error.error_string.strip().removeprefix("Error : ").rstrip(".")
+    return f"It can't be decoded: {reason}."
+
+
+def mono(samples: np.ndarray) -> np.ndarray:
+    """The mean of the channels [N] of samples [N, channels], as librosa.to_mono."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
