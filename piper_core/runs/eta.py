@@ -2,8 +2,8 @@
 
 A run's time goes to ordinary steps, whose speed is steady but noisy, and to pauses that come again: validation,
 checkpoints, samples. They are estimated apart, because a tenth of a run holds many steps but few pauses: a plain
-average is off by whole pauses. The first, slow steps (warm-up) are left out. Drift is followed: the speed is that
-of the recent half of what was seen.
+average is off by whole pauses. The first, slow steps (warm-up) are left out. Where the speed has changed beyond its
+noise, that of the recent half of what was seen counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ WARM_UP_FACTOR = 1.25
 """Steps before the first that is no slower than this times the ordinary are warm-up."""
 SAME_PAUSE_FACTOR = 2.0
 """Pauses whose lengths, sorted, never jump by more than this factor are of one kind."""
-LEAST_SAMPLES = 5
+CHANGED_ERRORS = 3.0
+"""Standard errors that the recent speed must be off for a change."""
+LEAST_SAMPLES = 4
 MOST_SAMPLES = 2048
 """Kept by a StepClock."""
 LEAST_SPREAD = 0.03
@@ -103,11 +105,21 @@ def _without_warm_up(intervals: list[_Interval]) -> list[_Interval]:
 
 
 def _ordinary_pace(intervals: list[_Interval]) -> float:
-    """Seconds a step without pauses, of the recent half."""
-    recent = intervals[len(intervals) // 2 :]
-    median = statistics.median(interval.pace for interval in recent)
-    plain = [interval for interval in recent if interval.pace <= PAUSE_FACTOR * median]
-    return sum(interval.seconds for interval in plain) / sum(interval.steps for interval in plain)
+    """Seconds a step without pauses: of all, or of the recent half where it has changed beyond chance."""
+    median = statistics.median(interval.pace for interval in intervals)
+    plain = [interval for interval in intervals if interval.pace <= PAUSE_FACTOR * median]
+    half = intervals[len(intervals) // 2 :]
+    recent_median = statistics.median(interval.pace for interval in half)
+    recent = [interval for interval in half if interval.pace <= PAUSE_FACTOR * recent_median]
+    pace, recent_pace = _mean_pace(plain), _mean_pace(recent)
+    if len(recent) < 3:
+        return pace
+    chance = statistics.stdev(interval.pace for interval in recent) / math.sqrt(len(recent))
+    return recent_pace if abs(recent_pace - pace) > CHANGED_ERRORS * chance else pace
+
+
+def _mean_pace(intervals: list[_Interval]) -> float:
+    return sum(interval.seconds for interval in intervals) / sum(interval.steps for interval in intervals)
 
 
 def _pauses_left(intervals: list[_Interval], pace: float, last_step: int, total_steps: int) -> tuple[float, float]:
@@ -148,7 +160,7 @@ def _spread(intervals: list[_Interval], pace: float) -> float:
     if count < 2:
         return 0.5
     blocks = [plain[index * len(plain) // count : (index + 1) * len(plain) // count] for index in range(count)]
-    paces = [sum(one.seconds for one in block) / sum(one.steps for one in block) for block in blocks]
+    paces = [_mean_pace(block) for block in blocks]
     return max(LEAST_SPREAD, 1.645 * statistics.stdev(paces) / pace / math.sqrt(count))
 
 

@@ -17,6 +17,7 @@ def thin(steps: NDArray[np.int64], values: NDArray[np.float64], max_points: int)
     stretches = (max_points - 2) // 2
     edges = np.linspace(float(steps[0]), float(steps[-1]) + 1, stretches + 1)[:-1]
     starts = np.unique(np.searchsorted(steps, edges))
+    starts = starts[starts < len(steps)]  # a stretch after the last step, where steps are fewer than stretches
     lengths = np.diff(starts, append=len(steps))
     chosen = [np.array([0, len(steps) - 1])]
     for extreme in (np.minimum, np.maximum):
