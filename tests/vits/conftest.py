@@ -6,6 +6,7 @@ import math
 import sys
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +24,10 @@ DECODER_FIELDS = (
 ENCODER_FIELDS = ("hidden_channels", "filter_channels", "n_heads", "n_layers", "kernel_size", "p_dropout")
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def few_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(min(2, before))
+    torch.set_num_threads(1)  # the tensors are small: threads would wait for each other
     yield
     torch.set_num_threads(before)
 
@@ -77,7 +78,6 @@ def piper_models() -> types.ModuleType:
     sys.modules[stand_in.__name__] = stand_in
     from piper.train.vits import models
 
-    models.__package__  # noqa: B018 - imported for its networks
     sys.modules["piper.train.vits"].monotonic_align = stand_in  # type: ignore[attr-defined]
     return models
 
@@ -124,6 +124,21 @@ class Twins(NamedTuple):
     theirs: Any
 
 
+def make_twins(models: types.ModuleType, config: SynthesizerConfig) -> Twins:
+    theirs = peer_for(models, config)
+    stir(theirs)
+    ours = Synthesizer(config)
+    ours.load_state_dict(theirs.state_dict())
+    return Twins(ours, theirs)
+
+
+@pytest.fixture
+def short_segment_twins(piper_models: types.ModuleType) -> Twins:
+    """Twins of x_low, in training mode, that decode 8 frames a step; the test's own to change."""
+    torch.manual_seed(0)
+    return make_twins(piper_models, replace(VOICES["x_low"], segment_size=8 * 256))
+
+
 @pytest.fixture(scope="session")
 def twins(piper_models: types.ModuleType) -> Callable[[str], Twins]:
     """Twins by the name of a voice in VOICES, in evaluation mode. Made once: leave the weights as they are."""
@@ -132,11 +147,7 @@ def twins(piper_models: types.ModuleType) -> Callable[[str], Twins]:
     def get(voice: str) -> Twins:
         if voice not in made:
             torch.manual_seed(len(made))
-            theirs = peer_for(piper_models, VOICES[voice])
-            stir(theirs)
-            ours = Synthesizer(VOICES[voice])
-            ours.load_state_dict(theirs.state_dict())
-            made[voice] = Twins(ours, theirs)
+            made[voice] = make_twins(piper_models, VOICES[voice])
         made[voice].ours.eval()
         made[voice].theirs.eval()
         return made[voice]
