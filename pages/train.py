@@ -35,7 +35,7 @@ with questions:
         st.subheader("Voice", icon=":material/record_voice_over:", anchor=False)
         voice_name, run_name = training_form.voice_name(chosen.folder, settings)
         language = training_form.language()
-        preset = training_form.preset()
+        preset = training_form.preset(training_form.has_card())
     suggested = training_form.suggestion(preset, chosen.facts.clips, chosen.facts.longest_s)
     with st.container(border=True):
         st.subheader("Training", icon=":material/model_training:", anchor=False)

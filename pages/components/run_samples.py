@@ -64,15 +64,16 @@ def show_samples(run: Run) -> None:
         st.caption("The first sample is spoken after some hundred steps.")
         return
     steps = list(by_step)
+    choices: list[int | str] = [_NEWEST, *steps]
     chosen = st.selectbox(
         "Step",
-        [_NEWEST, *steps],
-        format_func=lambda step: step if step == _NEWEST else f"Step {step:,}",
+        choices,
+        format_func=lambda step: f"Step {step:,}" if isinstance(step, int) else step,
         required=True,
         key=f"sample_step_{run.name}",
         label_visibility="collapsed",
     )
-    for step in steps[:_SHOWN_STEPS] if chosen == _NEWEST else [chosen]:
+    for step in [chosen] if isinstance(chosen, int) else steps[:_SHOWN_STEPS]:
         # A container of its own, so that a new step above does not move a player that is being heard.
         with st.container(key=f"samples_{run.name}_{step}"):
             st.markdown(f"**Step {step:,}**")

@@ -74,8 +74,8 @@ def time_left(status: TrainingStatus) -> tuple[str, str]:
         return "–", "the run has ended"
     if status.state == "paused":
         return "–", "paused"
-    if progress.eta_minutes is None:
-        return "–", "known after some steps"
+    if not progress.eta_minutes:
+        return "–", "soon known"
     if progress.eta_low_minutes is None or progress.eta_high_minutes is None:
         return quantities.duration(progress.eta_minutes), "until training begins" if status.state == "preparing" else ""
     return (

@@ -28,7 +28,7 @@ def _row(run: Run, now: float) -> dict[str, Any]:
     row |= {"State": [run_state.look(status).word], "Last word": ""}
     if status is not None:
         row |= {
-            "Progress": 100 * run_state.share(status.progress),
+            "Progress": 100 * run_state.share(status.progress) if status.state != "preparing" else 0.0,
             "Step": status.progress.step,
             "Time left": run_state.time_left(status)[0],
             "Mel loss": status.losses.get("val_mel", status.losses.get("mel")),

@@ -15,6 +15,7 @@ from pages.components.dataset_facts import DatasetFacts
 from piper_core.dataset import text
 from piper_core.documented import field_help
 from piper_core.settings import Settings
+from piper_core.system import gpu
 from piper_core.system.machine import Suggestion, read_machine, suggest_training
 from piper_core.training.config import PRECISIONS, PRESETS, StartMode, TrainingConfig
 from piper_core.voices.catalogue import list_checkpoints
@@ -114,17 +115,28 @@ def free_run(runs_dir: Path, stem: str) -> str:
     return name
 
 
-def preset() -> str:
-    """The size of the voice."""
+def preset(has_card: bool) -> str:
+    """The size of the voice; without a CUDA card the smallest is proposed, and why is said."""
     names = list(PRESETS)
-    return st.radio(
+    chosen = st.radio(
         "Size",
         names,
-        index=names.index("medium"),
+        index=names.index("medium" if has_card else "tiny"),
         captions=[f"{PRESETS[name].sample_rate / 1000:g} kHz: {PRESETS[name].summary}" for name in names],
         key="preset",
         help=HELP["preset"],
     )
+    if not has_card:
+        st.caption(
+            "There is no CUDA card here. A processor trains tiny in minutes to hours, the others in days to weeks;"
+            " going on from a checkpoint shortens that."
+        )
+    return chosen
+
+
+def has_card() -> bool:
+    """Whether there is a CUDA card."""
+    return isinstance(gpu.devices(), list)
 
 
 def language() -> str:
@@ -190,7 +202,7 @@ def start(settings: Settings, preset_name: str) -> tuple[str | None, StartMode] 
 
 def length(preset_name: str, batches: int) -> Length:
     """How long to train; `batches` is how many steps an epoch takes."""
-    unit_column, number_column = st.columns([1, 2], vertical_alignment="bottom")
+    unit_column, number_column = st.columns([1, 2])
     with unit_column:
         unit = st.segmented_control("Length", ["Steps", "Epochs"], default="Steps", required=True, key="length_unit")
     steps = _DEFAULT_STEPS.get(preset_name, _STEPS)
@@ -247,5 +259,4 @@ def more(suggested: Suggestion) -> dict[str, Any]:
 
 def steps_an_epoch(clips: int, batch_size: int) -> int:
     """How many batches an epoch takes, about: some clips are held out for validation."""
-    share = TrainingConfig.__dataclass_fields__["validation_share"].default
-    return max(1, math.ceil(clips * (1 - share) / batch_size))
+    return max(1, math.ceil(clips * (1 - TrainingConfig.validation_share) / batch_size))

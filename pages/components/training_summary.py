@@ -48,24 +48,26 @@ def show(config: TrainingConfig, facts: DatasetFacts, suggested: Suggestion, bat
 
 def launch(config: TrainingConfig, settings: Settings) -> None:
     """The button; what became of it stays on the page until another run is set up."""
+    asked = config.to_dict() | {"name": ""}  # the next free name is another one once the run has started
     if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch", key="launch"):
         with st.spinner("Starting the trainer; it speaks up after 5 to 20 s …", show_time=True):
             outcome = launcher.launch(config, settings.runs_dir, settings=settings)
-        st.session_state[_OUTCOME] = outcome
-        # The name is taken now: the form offers the next one.
+        st.session_state[_OUTCOME] = (asked, outcome)
         if isinstance(outcome, launcher.Started):
             st.rerun()
-    outcome = st.session_state.get(_OUTCOME)
-    if isinstance(outcome, launcher.Started):
-        st.success(outcome.sentence, icon=":material/check_circle:")
-        _watch(outcome.run.name)
-    elif isinstance(outcome, launcher.AlreadyRunning):
-        st.warning(outcome.sentence)
-        _watch(outcome.run.name)
-    elif isinstance(outcome, launcher.StartFailed):
-        st.error(outcome.sentence, title="The run was not started")
+    asked_then, told = st.session_state.get(_OUTCOME, (None, None))
+    if asked_then == asked:
+        _tell(told)
     st.caption("Training goes on when this page, or the whole server, is closed.")
 
 
-def _watch(run: str) -> None:
-    page_links.link("monitor.py", f"Watch {run}", icon=":material/monitoring:", parameters={"run": run})
+def _tell(outcome: launcher.Outcome) -> None:
+    if isinstance(outcome, launcher.StartFailed):
+        st.error(outcome.sentence, title="The run was not started")
+        return
+    if isinstance(outcome, launcher.Started):
+        st.success(outcome.sentence, icon=":material/check_circle:")
+    else:
+        st.warning(outcome.sentence)
+    name = outcome.run.name
+    page_links.link("monitor.py", f"Watch {name}", icon=":material/monitoring:", parameters={"run": name})
