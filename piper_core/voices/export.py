@@ -10,6 +10,7 @@ The ONNX exporter that traces (`dynamo=False`) is used: the newer one fails on V
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import logging
 import math
@@ -34,6 +35,10 @@ from piper_core.voices.voice import LENGTH_SCALE, NOISE_SCALE, NOISE_W, Exported
 OPSET = 15
 SPOKEN_CHECK = "1, 2, 3."
 """What the new voice says to prove itself: numbers are words in every language."""
+
+
+class ExportError(ValueError):
+    """No voice can be written here. The message says why and what to do."""
 
 
 class _Speaking(nn.Module):
@@ -63,9 +68,11 @@ def export(
     """Writes the voice of a run (its last checkpoint) or of a checkpoint into `out_dir`, both files whole or none.
 
     `name` and `language` (espeak-ng's) count before `config`, that before what the checkpoint and its folder say.
-    Raises CheckpointError, RunError, TextError (a language that piper-tts has not) or SpeechError (the exported
-    voice did not speak); an older voice of the same name is then as it was.
+    Raises CheckpointError, RunError, TextError (a language that piper-tts has not), ExportError (a package is missing)
+    or SpeechError (the exported voice did not speak); an older voice of the same name is then as it was.
     """
+    if importlib.util.find_spec("onnx") is None:
+        raise ExportError("torch writes voices by the package onnx, which is not installed: pip install onnx")
     path = _checkpoint_of(source)
     checkpoint = read_checkpoint(path)
     asked = Origin(name, language)
@@ -163,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         exported = export(options.source, options.out, name=options.name, language=options.language)
-    except (CheckpointError, RunError, TextError, SpeechError) as error:
+    except (CheckpointError, RunError, TextError, ExportError, SpeechError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
