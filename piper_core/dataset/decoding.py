@@ -14,6 +14,7 @@ MAX_CLIP_S = 600.0
 """Longer files are no clips; they are not decoded beyond this."""
 _BLOCK_FRAMES = 1 << 20
 _RATES_HZ = (1000, 384_000)
+_MOST_FRAMES_A_BYTE = 10_000  # digital silence in FLAC reaches 5461
 
 
 class AudioError(ValueError):
@@ -48,11 +49,18 @@ def read_header(path: Path) -> AudioHeader | Unreadable:
         if problem is not None:
             return Unreadable(problem)
         info = soundfile.info(str(path))
-        return _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
+        header = _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
+        cut = cut_off(path)
     except OSError as error:
         return Unreadable(f"The file can't be opened: {error.strerror or error}.")
     except soundfile.LibsndfileError as error:
         return Unreadable(_sentence(error))
+    if isinstance(header, AudioHeader):
+        if cut is not None:
+            return Unreadable(f"The file is cut off: {cut}.")
+        if header.duration_s == 0:
+            return Unreadable("The file holds no samples.")
+    return header
 
 
 def _plain_problem(path: Path, size_bytes: int) -> str | None:
@@ -69,6 +77,8 @@ def _checked_header(
     low, high = _RATES_HZ
     if not low <= rate <= high:
         return Unreadable(f"Its header claims {rate:,} Hz, which no recording has.")
+    if frames > rate * MAX_CLIP_S and frames > size_bytes * _MOST_FRAMES_A_BYTE:
+        return Unreadable(f"Its header claims {frames / rate / 3600:,.1f} hours of audio in {size_bytes:,} bytes.")
     return AudioHeader(frames / rate, rate, channels, container, subtype, size_bytes)
 
 
