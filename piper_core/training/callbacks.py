@@ -77,10 +77,16 @@ class Watch(pl.Callback):
         module = vits(pl_module)
         self._pending.append((module.steps_done, trainer.current_epoch, time.time(), module.latest))
         self.clock.add(time.monotonic(), module.steps_done)
-        if self._max_steps is not None and module.steps_done >= self._max_steps:
-            trainer.should_stop = True
+        if self._is_last_step(trainer, module):
+            trainer.should_stop = True  # all that a run's end brings (checkpoint, validation, samples) hangs on this
         if time.monotonic() - self._flushed_at >= FLUSH_EVERY_S:
             self.flush(module)
+
+    def _is_last_step(self, trainer: pl.Trainer, module: VitsModule) -> bool:
+        if self._max_steps is not None and module.steps_done >= self._max_steps:
+            return True
+        last_epoch = trainer.max_epochs is not None and 0 < trainer.max_epochs <= trainer.current_epoch + 1
+        return last_epoch and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
     def flush(self, module: VitsModule) -> None:
         """Writes what the steps since the last flush gave. Raises TrainingDiverged."""
@@ -101,6 +107,7 @@ class Watch(pl.Callback):
                     f"The losses are no longer numbers since step {step}. Resume from the last checkpoint with "
                     "precision 32 or a lower learning rate."
                 )
+        self._metrics.flush()
         step, epoch, _, _ = self._pending[-1]
         self._pending.clear()
         self._flushed_at = time.monotonic()
@@ -174,12 +181,7 @@ class SaveCheckpoints(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        last_of_all = (
-            trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-            and trainer.max_epochs is not None
-            and 0 < trainer.max_epochs <= trainer.current_epoch + 1
-        )
-        if vits(pl_module).steps_done % self._every_steps == 0 or trainer.should_stop or last_of_all:
+        if vits(pl_module).steps_done % self._every_steps == 0 or trainer.should_stop:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:

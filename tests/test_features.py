@@ -1,0 +1,215 @@
+"""Features are made once for the same content, made anew for any edit, and never from a clip that can't be used."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from cache_utils.store import CacheStore
+from piper_core.dataset.layouts import Utterance, read_dataset
+from piper_core.features import (
+    ClipRefused,
+    FeatureError,
+    FeatureSettings,
+    Prepared,
+    PreparingProgress,
+    extract,
+    feature_key,
+    load_features,
+    pack,
+    prepare,
+    speaker_ids,
+    unpack,
+)
+
+RATE = 16000
+SETTINGS = FeatureSettings(sample_rate=RATE, language="en-us")
+TEXT = "A short sentence, spoken twice."
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CacheStore:
+    return CacheStore(tmp_path / "cache", max_bytes=10**9)
+
+
+def tone(seconds: float, rate: int = RATE, level: float = 0.5) -> np.ndarray:
+    return level * np.sin(2 * np.pi * 220 * np.arange(int(seconds * rate)) / rate).astype(np.float32)
+
+
+def clip(folder: Path, audio: np.ndarray, text: str = TEXT, name: str = "a", rate: int = RATE) -> Utterance:
+    path = folder / f"{name}.wav"
+    soundfile.write(path, audio, rate, subtype="PCM_16")
+    return Utterance(name, path, text, None, 1)
+
+
+def run(utterances: list[Utterance], store: CacheStore, settings: FeatureSettings = SETTINGS) -> Prepared:
+    return prepare(utterances, settings, store, speakers={}, owner="test", jobs=2)
+
+
+def refusal(folder: Path, audio: np.ndarray, text: str = TEXT) -> str:
+    one = clip(folder, audio, text)
+    with pytest.raises(ClipRefused) as refused:
+        extract(one.path, one.text, SETTINGS)
+    return str(refused.value)
+
+
+def test_edges_are_trimmed_to_a_quarter_second(tmp_path: Path) -> None:
+    silence = np.zeros(RATE, np.float32)
+    one = clip(tmp_path, np.concatenate([silence, tone(2.0), silence]))
+    _, audio = extract(one.path, one.text, SETTINGS)
+    # Frames of 2048 samples reach 64 ms into the silence on each side, and count in steps of 32 ms.
+    assert audio.dtype == np.int16
+    assert len(audio) / RATE == pytest.approx(2.0 + 2 * 0.25, abs=2 * (0.064 + 0.032))
+    assert not audio[: int(0.2 * RATE)].any()
+    assert np.abs(audio[int(0.5 * RATE) : int(0.6 * RATE)]).max() == pytest.approx(0.5 * 32768, rel=0.01)
+
+
+def test_16_bit_audio_at_the_rate_is_kept_bit_for_bit(tmp_path: Path) -> None:
+    samples = (tone(1.0) * 30000).astype(np.int16)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, RATE)
+    _, audio = extract(path, TEXT.split(",")[0], SETTINGS)
+    np.testing.assert_array_equal(audio, samples)
+
+
+def test_stereo_is_mixed_and_resampled(tmp_path: Path) -> None:
+    left = tone(1.5, rate=44100)
+    one = clip(tmp_path, np.stack([left, -left / 2], axis=1), rate=44100)
+    _, audio = extract(one.path, one.text, SETTINGS)
+    spectrum = np.abs(np.fft.rfft(audio[:RATE].astype(float)))
+    assert len(audio) == pytest.approx(1.5 * RATE, abs=2)
+    assert spectrum.argmax() == 220  # hertz, over one second
+    assert np.abs(audio).max() == pytest.approx(0.125 * 32768, rel=0.02)
+
+
+def test_clips_that_cannot_be_used_are_refused_with_a_reason(tmp_path: Path) -> None:
+    assert "too short" in refusal(tmp_path, tone(0.3))
+    assert "too long" in refusal(tmp_path, tone(30.5))
+    assert "silent" in refusal(tmp_path, np.zeros(RATE, np.float32))
+    assert "too much text" in refusal(tmp_path, tone(0.6), TEXT * 5)
+    assert "no phonemes" in refusal(tmp_path, tone(1.0), "")
+    (tmp_path / "a.wav").write_text("not audio")
+    with pytest.raises(ClipRefused, match="can't be"):
+        extract(tmp_path / "a.wav", TEXT, SETTINGS)
+
+
+def test_preparing_twice_is_all_hits_and_an_edit_is_not(tmp_path: Path, store: CacheStore) -> None:
+    clips = [clip(tmp_path, tone(2 + i / 4), name=f"c{i}") for i in range(4)]
+    first = run(clips, store)
+    assert (len(first.utterances), first.cache_hits, first.skipped) == (4, 0, ())
+    again = run(clips, store)
+    assert again.cache_hits == 4
+    assert again.utterances == first.utterances
+
+    # Moved and reordered: the content is the same.
+    moved = tmp_path / "elsewhere.wav"
+    shutil.copy(clips[0].path, moved)
+    assert run([clips[3], replace(clips[0], path=moved, row=9)], store).cache_hits == 2
+
+    # An edit past any prefix of the text, or one sample of the audio, is seen.
+    long_text = TEXT.rstrip(".") * 3
+    key = feature_key(clips[0].path, long_text, SETTINGS)
+    assert key != feature_key(clips[0].path, long_text + ".", SETTINGS)
+    assert run([replace(clips[0], text=TEXT + " Or more.")], store).cache_hits == 0
+    samples, _ = soundfile.read(clips[1].path, dtype="int16")
+    samples[5000] += 1
+    soundfile.write(clips[1].path, samples, RATE)
+    assert run([clips[1]], store).cache_hits == 0
+    for changed in (replace(SETTINGS, language="de"), replace(SETTINGS, sample_rate=22050)):
+        assert run([clips[2]], store, changed).cache_hits == 0
+
+
+def test_bad_clips_are_skipped_and_the_rest_is_prepared(tmp_path: Path, store: CacheStore) -> None:
+    good = clip(tmp_path, tone(2.0), name="good")
+    short = clip(tmp_path, tone(0.1), name="short")
+    missing = Utterance("missing", tmp_path / "nowhere.wav", TEXT, None, 3)
+    seen: list[PreparingProgress] = []
+    prepared = prepare(
+        [missing, short, good], SETTINGS, store, speakers={}, owner="test", jobs=2, on_progress=seen.append
+    )
+    assert [utterance.utterance_id for utterance in prepared.utterances] == ["good"]
+    reasons = dict(prepared.skipped)
+    assert reasons.keys() == {"missing", "short"}
+    assert "No such file" in reasons["missing"]
+    assert "too short" in reasons["short"]
+    assert seen[-1].done == seen[-1].total == 3
+    assert seen[-1].remaining_s == pytest.approx(0)
+
+
+def test_awkward_files_never_crash(awkward: Path, store: CacheStore) -> None:
+    paths = sorted(path for path in awkward.rglob("*") if path.is_file())
+    prepared = run([Utterance(path.name, path, "Yes.", None, 1) for path in paths], store)
+    skipped = dict(prepared.skipped)
+    assert len(skipped) + len(prepared.utterances) == len(paths)
+    assert all(reason for reason in skipped.values())
+    broken = {path.name for path in (awkward / "broken").iterdir()}
+    assert not broken & {utterance.utterance_id for utterance in prepared.utterances}
+    assert "digital_silence_1s5.wav" in skipped
+
+
+def test_real_speech_round_trips(kathleen: Path, store: CacheStore) -> None:
+    utterances = read_dataset(kathleen).utterances[:6]
+    prepared = prepare(utterances, replace(SETTINGS, sample_rate=22050), store, speakers={}, owner="test")
+    assert len(prepared.utterances) == 6
+    for utterance in prepared.utterances:
+        ids, audio = load_features(store, utterance.key)
+        assert (len(ids), len(audio)) == (utterance.phoneme_count, utterance.sample_count)
+        assert ids[0] == 1
+        assert ids[-1] == 2
+        assert np.abs(audio).max() > 1000
+
+
+def test_features_are_leased_so_that_a_full_cache_keeps_them(tmp_path: Path) -> None:
+    """A dataset larger than the cache's limit still trains: its own entries are never evicted under it."""
+    store = CacheStore(tmp_path / "cache", max_bytes=100_000)
+    prepared = run([clip(tmp_path, tone(2 + i / 10), name=f"c{i}") for i in range(6)], store)
+    store.clear()
+    assert store.volume() > 300_000
+    assert all(len(load_features(store, utterance.key)[1]) for utterance in prepared.utterances)
+    store.release("test")
+    store.clear()
+    with pytest.raises(FeatureError, match="removed"):
+        load_features(store, prepared.utterances[0].key)
+
+
+def test_stopping_ends_early(tmp_path: Path, store: CacheStore) -> None:
+    clips = [clip(tmp_path, tone(1 + i / 10), name=f"c{i}") for i in range(8)]
+    done: list[int] = []
+    prepared = prepare(
+        clips, SETTINGS, store, speakers={}, owner="test", jobs=1,
+        on_progress=lambda progress: done.append(progress.done), should_stop=lambda: len(done) >= 2,
+    )  # fmt: skip
+    assert prepared.stopped
+    assert len(prepared.utterances) < 8
+
+
+def test_packing() -> None:
+    ids, audio = np.array([1, 0, 165, 2]), np.array([-32768, 0, 32767], np.int16)
+    back_ids, back_audio = unpack(pack(ids, audio))
+    np.testing.assert_array_equal(back_ids, ids)
+    np.testing.assert_array_equal(back_audio, audio)
+    with pytest.raises(FeatureError, match="damaged"):
+        unpack(pack(ids, audio)[:-1])
+
+
+def test_speakers_are_numbered_in_order_of_appearance() -> None:
+    assert speaker_ids(["b", "a", "b", None]) == {"b": 0, "a": 1}
+    assert speaker_ids(["only", "only"]) == {}
+    assert speaker_ids([None]) == {}
+
+
+def test_features_need_neither_torch_nor_librosa(project_root: Path) -> None:
+    code = (
+        "import sys; sys.modules['librosa'] = None; sys.modules['torch'] = None\n"
+        "import piper_core.features as f, pathlib\n"
+        "print(f.FEATURE_VERSION)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project_root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
