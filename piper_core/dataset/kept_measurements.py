@@ -36,8 +36,8 @@ class KeptMeasurements:
         file = cache_dir / f"{name}.json"
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            content = None  # a damaged file is made anew and replaced
+        except (OSError, ValueError):
+            content = None  # none yet, or damaged: it is made anew, and `close` tells when it can't be written
         if not isinstance(content, dict) or content.get("version") != MEASURE_VERSION:
             return cls(file, folder, {}, {})
         return cls(file, folder, content["clips"], content["phonemes"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from piper_core.dataset.audio_files import AudioIndex, without_audio_suffix
@@ -24,7 +24,7 @@ class Utterance:
     """A clip and the text that is spoken in it."""
 
     utterance_id: str
-    """The first column, without an audio file's extension."""
+    """The first column, without an audio file's extension (unless that is all that tells two clips apart)."""
     path: Path
     """The audio file, or where it should be when it is missing."""
     text: str
@@ -77,11 +77,16 @@ def _read(folder: Path, metadata: str | None) -> Dataset:
     rows, findings = parse_rows(read_lines(metadata_path))
     layout = _layout(rows, metadata_path)
     index = AudioIndex(folder)
-    utterances = []
+    utterances: list[Utterance] = []
+    paths: dict[str, Path] = {}
     for number, columns in rows:
         utterance = _utterance(number, columns, layout, index, findings)
-        if utterance is not None:
-            utterances.append(utterance)
+        if utterance is None:
+            continue
+        if paths.setdefault(utterance.utterance_id, utterance.path) != utterance.path:
+            # a.wav and a.flac are two clips: only the whole name tells them apart.
+            utterance = replace(utterance, utterance_id=columns[0])
+        utterances.append(utterance)
     findings += _missing(utterances, index)
     findings += _duplicate_ids(utterances)
     findings += _orphans(utterances, index)

@@ -92,6 +92,12 @@ def test_ids_with_dots_and_subfolders(tmp_path: Path) -> None:
     assert dataset.findings == ()
 
 
+def test_clips_that_differ_in_their_extension_keep_it(tmp_path: Path) -> None:
+    dataset = read_dataset(make(tmp_path, "a.wav|One.\na.flac|Two.\n", "wavs/a.wav", "wavs/a.flac"))
+    assert [(u.utterance_id, u.path.name) for u in dataset.utterances] == [("a", "a.wav"), ("a.flac", "a.flac")]
+    assert dataset.findings == ()
+
+
 def test_byte_order_mark_windows_lines_and_blank_rows(tmp_path: Path) -> None:
     """A blank row stops Piper's trainer late (rhasspy/piper#516)."""
     metadata = "\ufeffa|Hello.\r\n\r\n   \r\nb|Bye.\r\n".encode()

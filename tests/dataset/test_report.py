@@ -1,0 +1,170 @@
+"""The report as others read it, and the cleaned manifest as both readers read it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from piper_core.dataset.inspection import inspect
+from piper_core.dataset.layouts import DatasetError, read_dataset
+from piper_core.dataset.report import DatasetReport, write_cleaned_manifest, write_csv, write_json
+
+RATE = 22050
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six clips: one empty file, one without text, one that asks for trouble, one whose text opens a quote."""
+    folder = tmp_path / "a <set>"
+    (folder / "wavs").mkdir(parents=True)
+    for i in range(6):
+        noise = np.random.default_rng(i).normal(scale=0.1, size=RATE)
+        soundfile.write(folder / f"wavs/c{i}.wav", noise, RATE)
+    (folder / "wavs/c1.wav").write_bytes(b"")
+    rows = ["c0|Hello.", "c1|Empty file.", "c2|", "c3|<script>alert(1)</script>", 'c4|"Open quote.', "c5|=SUM(A1)"]
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def report(folder: Path) -> DatasetReport:
+    return inspect(folder)
+
+
+def test_json_has_the_documented_shape(report: DatasetReport, tmp_path: Path) -> None:
+    write_json(report, tmp_path / "out/report.json")
+    content = json.loads((tmp_path / "out/report.json").read_text())
+    assert content["schema_version"] == 1
+    assert content["layout"] == "ljspeech"
+    summary = {
+        "utterances",
+        "usable",
+        "duration_s",
+        "usable_duration_s",
+        "speakers",
+        "sample_rates",
+        "errors",
+        "warnings",
+    }
+    assert summary <= set(content["summary"])
+    assert (content["summary"]["utterances"], content["summary"]["usable"]) == (6, 4)
+    assert content["summary"]["sample_rates"] == {"22050": 5}
+    assert content["summary"]["duration_s"] == pytest.approx(5)
+    assert content["summary"]["usable_duration_s"] == pytest.approx(4)
+    finding = {"code", "severity", "utterance_id", "path", "message", "value", "threshold", "unit", "source"}
+    assert all(finding <= set(entry) for entry in content["findings"])
+    row = {"utterance_id", "path", "text", "speaker", "usable", "duration_s", "sample_rate", "channels"}
+    assert all(row <= set(entry) for entry in content["utterances"])
+    assert content["utterances"][0]["path"] == "wavs/c0.wav"
+    assert content["utterances"][1]["duration_s"] is None
+    assert [entry["severity"] for entry in content["findings"]] == sorted(
+        (entry["severity"] for entry in content["findings"]), key=["error", "warning", "info"].index
+    )
+
+
+def test_html_stands_alone_and_escapes(report: DatasetReport, tmp_path: Path) -> None:
+    report.write_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    tags: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.append(tag)
+            assert not {"src", "href"} & {name for name, _ in attrs}
+
+    Reader().feed(page)
+    assert "script" not in tags
+    assert tags.count("tr") == 1 + 6
+    assert "&lt;script&gt;alert(1)" in page
+    assert "a &lt;set&gt;" in page
+
+
+def test_csv_starts_no_formula_in_a_spreadsheet(report: DatasetReport, tmp_path: Path) -> None:
+    write_csv(report, tmp_path / "report.csv")
+    with (tmp_path / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert rows[5]["text"] == "'=SUM(A1)"
+    assert not [value for row in rows for value in row.values() if value.startswith(("=", "+", "@"))]
+    assert float(rows[0]["peak_dbfs"]) < 0, "numbers stay numbers"
+    assert rows[1]["codes"] == "unreadable"
+
+
+def test_terminal_summary(report: DatasetReport) -> None:
+    lines = report.summary_text().splitlines()
+    assert "6 clips" in lines[1]
+    assert "4 usable" in lines[1]
+    assert any(line.startswith("error") and "unreadable" in line and "c1" in line for line in lines)
+
+
+def test_cleaned_manifest_holds_what_is_usable_and_kept(folder: Path, report: DatasetReport) -> None:
+    original = (folder / "metadata.csv").read_bytes()
+    path = write_cleaned_manifest(report, {"c5"})
+    assert path == folder / "metadata.cleaned.csv"
+    assert (folder / "metadata.csv").read_bytes() == original
+    cleaned = read_dataset(folder, path.name)
+    expected = [u for u in read_dataset(folder).utterances if u.utterance_id in ("c0", "c3", "c4")]
+    assert [(u.utterance_id, u.path, u.text) for u in cleaned.utterances] == [
+        (u.utterance_id, u.path, u.text) for u in expected
+    ]
+    with path.open(newline="") as file:
+        piper = [(row[0], row[-1]) for row in csv.reader(file, delimiter="|")]
+    assert piper == [(u.utterance_id, u.text) for u in expected], "Piper's own reader reads the same"
+    assert read_dataset(folder).metadata_path.name == "metadata.csv"
+
+
+def test_taking_a_clip_back_writes_it_again(folder: Path, report: DatasetReport) -> None:
+    write_cleaned_manifest(report, {"c0", "c3"})
+    write_cleaned_manifest(report, {"c3"})
+    assert "c0" in {u.utterance_id for u in read_dataset(folder, "metadata.cleaned.csv").utterances}
+    assert sorted(path.name for path in folder.iterdir()) == ["metadata.cleaned.csv", "metadata.csv", "wavs"]
+
+
+def test_a_cleaned_manifest_is_not_written_over_either(folder: Path, report: DatasetReport) -> None:
+    write_cleaned_manifest(report)
+    before = (folder / "metadata.cleaned.csv").read_bytes()
+    second = write_cleaned_manifest(inspect(folder, metadata="metadata.cleaned.csv"), {"c0"})
+    assert second.name == "metadata.cleaned-2.csv"
+    assert (folder / "metadata.cleaned.csv").read_bytes() == before
+    third = write_cleaned_manifest(inspect(folder, metadata=second.name), {"c3"})
+    assert third.name == "metadata.cleaned-3.csv"
+    assert [u.utterance_id for u in read_dataset(folder, third.name).utterances] == ["c4", "c5"]
+
+
+def test_three_columns_stay_three(multispeaker: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "wavs").symlink_to(multispeaker / "wavs")
+    (folder / "metadata.csv").write_bytes((multispeaker / "metadata.csv").read_bytes())
+    dataset = read_dataset(folder)
+    left_out = dataset.utterances[3].utterance_id
+    cleaned = read_dataset(folder, write_cleaned_manifest(dataset, {left_out}).name)
+    assert cleaned.layout == "piper"
+    assert [(u.utterance_id, u.speaker, u.text) for u in cleaned.utterances] == [
+        (u.utterance_id, u.speaker, u.text) for u in dataset.utterances if u.utterance_id != left_out
+    ]
+
+
+def test_what_can_not_be_cleaned_is_a_sentence(folder: Path, report: DatasetReport) -> None:
+    with pytest.raises(DatasetError, match="No clip is left"):
+        write_cleaned_manifest(report, {"c0", "c3", "c4", "c5"})
+    (folder / "metadata.csv").write_text("c0|Changed.\n")
+    with pytest.raises(DatasetError, match="has changed since"):
+        write_cleaned_manifest(report)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written(folder: Path, report: DatasetReport) -> None:
+    folder.chmod(0o555)
+    try:
+        with pytest.raises(DatasetError, match="make its folder writable"):
+            write_cleaned_manifest(report)
+    finally:
+        folder.chmod(0o755)
