@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".m4a", ".raw")
 """In order of preference where several files share an id. What can't be decoded becomes a finding."""
+_RANK = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
 AUDIO_FOLDERS = ("wavs", "wav", "")
 """Looked through in this order, beneath the dataset's folder."""
 
@@ -24,7 +26,7 @@ class AudioIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = os.path.abspath(folder)  # noqa: PTH100 - links must stay: users link large audio into place
-        self._listings: dict[str, dict[str, str]] = {}
+        self._listings: dict[str, _Names] = {}
 
     def holds(self, name: str) -> bool:
         """Whether `name`, as text, stays inside the dataset's folder."""
@@ -39,30 +41,29 @@ class AudioIndex:
         for base in AUDIO_FOLDERS:
             folder = "/".join(part for part in (base, head) if part)
             names = self._listing(folder)
-            for key in (tail, *(tail + suffix for suffix in AUDIO_SUFFIXES)):
-                real = names.get(_key(key))
-                if real is not None:
-                    return self._folder / folder / real
+            real = names.whole.get(_key(tail)) or names.stems.get(tail)
+            if real is not None:
+                return self._folder / folder / real
         return None
 
     def expected(self, name: str) -> Path:
         """Where the missing audio of `name` should have been."""
         inside = self._inside(name) or ""
-        base = next((base for base in AUDIO_FOLDERS if base and self._listing(base)), "wavs")
+        base = next((base for base in AUDIO_FOLDERS if base and self._listing(base).whole), "wavs")
         name = inside if without_audio_suffix(inside) != inside else inside + ".wav"
         return self._folder / name if name.startswith(f"{base}/") else self._folder / base / name
 
     def is_listed(self, path: Path) -> bool:
         """Whether `path`, as `find` gave it, is there."""
         parent = path.parent.relative_to(self._folder).as_posix()
-        return _key(path.name) in self._listing("" if parent == "." else parent)
+        return _key(path.name) in self._listing("" if parent == "." else parent).whole
 
     def listed(self) -> Iterator[Path]:
         """Every audio file in the folders that were looked through."""
         for base in AUDIO_FOLDERS:
             self._listing(base)
         for folder, names in sorted(self._listings.items()):
-            for name in sorted(names.values()):
+            for name in sorted(names.whole.values()):
                 yield self._folder / folder / name
 
     def relative(self, path: Path) -> str:
@@ -82,18 +83,33 @@ class AudioIndex:
         inside = os.path.normpath(name)
         return None if inside in (".", "..") or inside.startswith("../") else inside
 
-    def _listing(self, folder: str) -> dict[str, str]:
-        """Audio files of one folder: key -> real name."""
+    def _listing(self, folder: str) -> _Names:
+        """The audio files of one folder."""
         if folder not in self._listings:
             try:
                 with os.scandir(self._folder / folder) as entries:
-                    names = [entry.name for entry in entries]
+                    self._listings[folder] = _Names.of([entry.name for entry in entries])
             except PermissionError:
                 raise
             except OSError:
-                names = []  # no such folder, or an id that no folder can be named
-            self._listings[folder] = {_key(n): n for n in names if os.path.splitext(n)[1].lower() in AUDIO_SUFFIXES}  # noqa: PTH122
+                self._listings[folder] = _Names({}, {})  # no such folder, or an id that no folder can be named
         return self._listings[folder]
+
+
+@dataclass(frozen=True)
+class _Names:
+    whole: dict[str, str]
+    """Name with a small-letter extension -> name."""
+    stems: dict[str, str]
+    """Name without its extension -> name; of several, the one whose extension comes first in `AUDIO_SUFFIXES`."""
+
+    @classmethod
+    def of(cls, names: list[str]) -> _Names:
+        split = [(name, *os.path.splitext(name)) for name in names]  # noqa: PTH122 - see `_key`
+        audio = [(_RANK[suffix.lower()], name, stem) for name, stem, suffix in split if suffix.lower() in _RANK]
+        return cls(
+            {_key(name): name for _, name, _ in audio}, {stem: name for _, name, stem in sorted(audio, reverse=True)}
+        )
 
 
 def _key(name: str) -> str:
