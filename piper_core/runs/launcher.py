@@ -22,7 +22,7 @@ from piper_core.runs.run import Run, RunError, last_line, write_json
 from piper_core.runs.status import Launch, is_written_by, observe, read_status
 from piper_core.settings import Settings
 from piper_core.system import disk
-from piper_core.training.config import TrainingConfig
+from piper_core.training.config import ConfigError, TrainingConfig
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 TRAINER_MODULE = "piper_core.training.trainer"
@@ -103,13 +103,14 @@ def resume(
 
     `max_steps` and `max_epochs` lengthen it; a run that has finished needs one of them.
     """
+    longer = max_steps is not None or max_epochs is not None
     try:
         config, status = run.config(), observe(run, time.time())
-    except RunError as error:
+        if longer:
+            config = replace(config, max_steps=max_steps, max_epochs=max_epochs)
+    except (RunError, ConfigError) as error:
         return StartFailed(str(error))
-    if max_steps is not None or max_epochs is not None:
-        config = replace(config, max_steps=max_steps, max_epochs=max_epochs)
-    elif status is not None and status.state == "finished":
+    if not longer and status is not None and status.state == "finished":
         return StartFailed(f"The run {run.name} has finished; give it more steps or epochs to go on.")
     if run.last_checkpoint.is_file():
         config = replace(config, checkpoint=str(run.last_checkpoint.absolute()), start="resume")

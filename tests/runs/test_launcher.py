@@ -293,6 +293,8 @@ def test_resuming_what_is_no_run_or_has_finished(clips: Path, settings: Settings
     refused = resume(run, settings=settings, trainer_module=STAND_IN)
     assert isinstance(refused, StartFailed)
     assert "has finished" in refused.reason
+    none = resume(run, settings=settings, max_steps=-1, trainer_module=STAND_IN)
+    assert none == StartFailed("max_steps is -1; it has to be 1 or more.")
     assert isinstance(resume(run, settings=settings, max_steps=900, trainer_module=STAND_IN), Started)
     assert open_run(run.folder).config().max_steps == 900
 
