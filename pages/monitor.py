@@ -10,6 +10,7 @@ from pages.components import (
     page_links,
     run_curves,
     run_samples,
+    run_state,
     run_table,
     run_view,
     tensorboard_panel,
@@ -59,9 +60,7 @@ else:
     else:
         alive = status is not None and status.is_alive_state
         run_view.header(run, status, settings)
-        st.fragment(run_view.progress, run_every=LIVE_POLL_S if alive else SLOW_POLL_S)(
-            run, status.state if status else None
-        )
+        st.fragment(run_view.progress, run_every=LIVE_POLL_S if alive else SLOW_POLL_S)(run, run_state.phase(status))
         st.subheader("Losses", anchor=False)
         st.fragment(run_curves.show, run_every=CURVES_POLL_S)(run)
         heard, printed = st.columns(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,7 @@ class Look:
 LOOKS: dict[State, Look] = {
     "preparing": Look("Preparing", "blue", ":material/hourglass_top:"),
     "training": Look("Training", "green", ":material/play_arrow:"),
-    "validating": Look("Validating", "green", ":material/fact_check:"),
+    "validating": Look("Training", "green", ":material/play_arrow:"),
     "paused": Look("Paused", "orange", ":material/pause:"),
     "stopping": Look("Stopping", "orange", ":material/hourglass_bottom:"),
     "stopped": Look("Stopped", "gray", ":material/stop:"),
@@ -34,12 +35,20 @@ LOOKS: dict[State, Look] = {
 }
 NOT_STARTED = Look("Not started", "gray", ":material/schedule:")
 UNREADABLE = Look("Unreadable", "red", ":material/error:")
+_STEP_SENTENCE = re.compile(r"^Training: step \d+( of \d+)?\.\s*")
 _RESUMABLE: frozenset[State] = frozenset({"stopped", "failed", "crashed"})
 
 
 def look(status: TrainingStatus | None) -> Look:
     """The look of a run with this status; None: it was never started."""
     return NOT_STARTED if status is None else LOOKS[status.state]
+
+
+def phase(status: TrainingStatus | None) -> str:
+    """What the page is laid out for; training and validating take turns, and look the same."""
+    if status is None:
+        return "not started"
+    return "training" if status.state == "validating" else status.state
 
 
 def resumable(status: TrainingStatus | None) -> bool:
@@ -64,7 +73,13 @@ def progress_line(status: TrainingStatus) -> str:
     if progress.total_steps is None:
         return f"Step {progress.step:,}" if progress.step else "Not training yet"
     percent = "" if progress.progress_percent is None else f" · {progress.progress_percent:.1f} %"
-    return f"Step {progress.step:,} of {progress.total_steps:,}{percent}"
+    validating = " · validating" if status.state == "validating" else ""
+    return f"Step {progress.step:,} of {progress.total_steps:,}{percent}{validating}"
+
+
+def message(status: TrainingStatus) -> str:
+    """The trainer's sentence, without the step, which the progress bar says already."""
+    return _STEP_SENTENCE.sub("", status.message)
 
 
 def time_left(status: TrainingStatus) -> tuple[str, str]:

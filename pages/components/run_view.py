@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
 from pages.components import notice, quantities, run_state
 from piper_core.runs import control, launcher
 from piper_core.runs.run import Run, RunError
-from piper_core.runs.status import State, TrainingStatus, observe
+from piper_core.runs.status import TrainingStatus, observe
 from piper_core.settings import Settings
-
-PLACE = "run"
 
 
 def observed(run: Run) -> TrainingStatus | RunError | None:
@@ -36,21 +36,26 @@ def header(run: Run, status: TrainingStatus | None, settings: Settings) -> None:
         with st.spinner("Starting the trainer; it speaks up after 5 to 20 s …", show_time=True):
             outcome = launcher.resume(run, settings=settings, max_steps=longer or None)
         if isinstance(outcome, launcher.Started):
-            notice.leave(PLACE, "The trainer has started, and goes on from the last checkpoint.")
             st.rerun()
-        notice.leave(PLACE, outcome.sentence, good=False)
-    notice.show(PLACE)
+        notice.leave(_place(run, status), outcome.sentence, good=False)
+    notice.show(_place(run, status))
+
+
+def _place(run: Run, status: TrainingStatus | None) -> str:
+    # What was said of one phase is old news in the next.
+    return f"{run.folder} {run_state.phase(status)}"
 
 
 def _buttons(run: Run, status: TrainingStatus | None) -> int | None:
     """The buttons; when the run is to be started again, its new number of steps, 0 for the one that it has."""
     state = status.state if status else None
+    ask = functools.partial(_ask, run, _place(run, status))
     if state in ("preparing", "training", "validating"):
-        _ask("Pause", ":material/pause:", control.request_pause, run, "Waits after the step at hand.")
+        ask("Pause", ":material/pause:", control.request_pause, "Waits after the step at hand.")
     if state == "paused":
-        _ask("Go on", ":material/play_arrow:", control.request_resume, run, "Goes on with the next step.", primary=True)
+        ask("Go on", ":material/play_arrow:", control.request_resume, "Goes on with the next step.", "primary")
     if state in ("preparing", "training", "validating", "paused"):
-        _ask("Stop", ":material/stop:", control.request_stop, run, "Saves a checkpoint, then ends. It can be resumed.")
+        ask("Stop", ":material/stop:", control.request_stop, "Saves a checkpoint, then ends. It can be resumed.")
     if run_state.resumable(status):
         label = "Start" if status is None else "Resume"
         return 0 if st.button(label, icon=":material/replay:", type="primary", key="run_resume") else None
@@ -64,35 +69,34 @@ def _buttons(run: Run, status: TrainingStatus | None) -> int | None:
 
 
 def _ask(
-    label: str, icon: str, request: Callable[[Run], None], run: Run, help_text: str, *, primary: bool = False
+    run: Run,
+    place: str,
+    label: str,
+    icon: str,
+    request: Callable[[Run], None],
+    help_text: str,
+    kind: Literal["primary", "secondary"] = "secondary",
 ) -> None:
-    st.button(
-        label,
-        icon=icon,
-        key=f"run_{label}",
-        help=help_text,
-        type="primary" if primary else "secondary",
-        on_click=_send,
-        args=(label, request, run),
-    )
+    args = (run, place, label, request)
+    st.button(label, icon=icon, key=f"run_{label}", help=help_text, type=kind, on_click=_send, args=args)
 
 
-def _send(label: str, request: Callable[[Run], None], run: Run) -> None:
+def _send(run: Run, place: str, label: str, request: Callable[[Run], None]) -> None:
     try:
         request(run)
     except (RunError, OSError) as error:
-        notice.leave(PLACE, f"The request could not be written: {error}", good=False)
+        notice.leave(place, f"The request could not be written: {error}", good=False)
     else:
-        notice.leave(PLACE, f"Asked to {label.lower()}; the trainer does so between two steps.")
+        notice.leave(place, f"Asked to {label.lower()}; the trainer does so between two steps.")
 
 
-def progress(run: Run, shown_state: State | None) -> None:
-    """The part that polls: message, bar and figures. The page is run anew only when the state is another one."""
+def progress(run: Run, phase: str) -> None:
+    """The part that polls: message, bar and figures. The page is run anew only when its phase is another one."""
     status = observed(run)
     if isinstance(status, RunError):
         st.error(str(status))
         return
-    if (status.state if status else None) != shown_state:
+    if run_state.phase(status) != phase:
         st.rerun()
     if status is None:
         st.caption("This run has a configuration, but no trainer was started for it yet.")
@@ -104,8 +108,8 @@ def progress(run: Run, shown_state: State | None) -> None:
 
 def _message(status: TrainingStatus) -> None:
     if status.state not in ("failed", "crashed"):
-        if status.message:
-            st.caption(status.message)
+        if message := run_state.message(status):
+            st.caption(message)
         return
     lines = [status.message]
     if status.error and status.error not in status.message:

@@ -12,8 +12,9 @@ import streamlit as st
 from pages.components import notice
 from piper_core.runs.run import Run, RunError
 from piper_core.settings import Settings
+from piper_core.training.config import PRESETS
 from piper_core.voices.catalogue import CheckpointFile
-from piper_core.voices.voice import Exported, plain_name, run_export
+from piper_core.voices.voice import Exported, plain_name, run_export, voice_name
 
 PLACE = "export"
 VOICE = "voice"
@@ -63,26 +64,27 @@ def choose(checkpoints: Sequence[CheckpointFile]) -> CheckpointFile:
 def show(checkpoint: CheckpointFile, settings: Settings) -> None:
     """The chosen checkpoint's name as a voice, and the button that exports it."""
     run = Run(settings.runs_dir / checkpoint.run)
+    try:
+        config = run.config()
+    except RunError as error:
+        st.warning(str(error))
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input(
-            "Name of the voice",
-            plain_name(_own_name(run)),
-            key=f"voice_name_{checkpoint.run}",
-            width=260,
-            help="The middle of the file's name, as in en_US-name-medium.onnx: small letters, digits and underscores.",
+        name = plain_name(
+            st.text_input(
+                "Name of the voice",
+                plain_name(config.voice_name or config.name),
+                key=f"voice_name_{checkpoint.run}",
+                width=260,
+                help="The middle of the file's name: small letters, digits and underscores.",
+            )
         )
         pressed = st.button("Export", icon=":material/ios_share:", type="primary", key="export")
-        st.caption(f"{checkpoint.label} → {plain_name(name)}", width="content")
+    made = voice_name(config.language, name, PRESETS[config.preset].quality)
+    st.caption(f"{checkpoint.label} → {made}.onnx")
     if pressed:
-        _export(checkpoint, run, plain_name(name))
+        _export(checkpoint, run, name)
     notice.show(PLACE)
-
-
-def _own_name(run: Run) -> str:
-    try:
-        return run.config().name
-    except RunError:
-        return run.name
 
 
 def _export(checkpoint: CheckpointFile, run: Run, name: str) -> None:

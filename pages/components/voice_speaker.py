@@ -91,12 +91,8 @@ def _scales(voice: VoiceFile) -> dict[str, Any]:
     scales: dict[str, Any] = {}
     if voice.num_speakers > 1:
         named = {number: name for name, number in voice.speakers.items()}
-        scales["speaker_id"] = st.selectbox(
-            "Speaker",
-            range(voice.num_speakers),
-            format_func=lambda number: named.get(number, f"speaker {number}"),
-            key=f"speaker_{voice.name}",
-        )
+        names = [named.get(number, f"speaker {number}") for number in range(voice.num_speakers)]
+        scales["speaker_id"] = names.index(st.selectbox("Speaker", names, key=f"speaker_{voice.name}"))
     with st.grid(3, min_column_width=180):
         scales["length_scale"] = st.slider(
             "Slowness", 0.5, 2.0, LENGTH_SCALE, 0.05, key="length_scale", help="length_scale: 2 takes twice as long."

@@ -136,6 +136,13 @@ def test_time_left_says_why_it_is_not_known() -> None:
     assert run_state.time_left(TrainingStatus("crashed", progress=known)) == ("–", "the run has ended")
 
 
+def test_the_message_does_not_say_the_step_again() -> None:
+    silent = "Training: step 5 of 2000. No word from the trainer for 3 min; its process is alive."
+    assert run_state.message(TrainingStatus("training", "Training: step 5 of 2000.")) == ""
+    assert run_state.message(TrainingStatus("training", silent)).startswith("No word")
+    assert run_state.message(TrainingStatus("preparing", "Preparing clips.")) == "Preparing clips."
+
+
 def test_resume_says_what_is_lost() -> None:
     crashed = TrainingStatus("crashed", progress=Progress(step=1250), checkpoint=CheckpointRef("last.ckpt", 1200))
     assert "step 1,200; the 50 steps since then are done again" in run_state.resume_sentence(crashed)
