@@ -10,7 +10,7 @@ IMAGES = Path(__file__).parent / "images"
 
 # An icon of our own: Material icons in the browser's tab would be fetched from another server.
 st.set_page_config(page_title="Piper Studio", page_icon=str(IMAGES / "icon.svg"), layout="wide")
-st.logo(str(IMAGES / "logo.svg"), size="large", icon_image=str(IMAGES / "icon.svg"))
+st.logo(str(IMAGES / "logo.svg"), size="large")
 
 setup = st.Page(
     "setup.py",

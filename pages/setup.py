@@ -57,19 +57,22 @@ try:
             folder=str(folder),
             language=language,
             validate_audio=settings.enable_audio_validation,
-            cache_dir=str(settings.cache_dir),
+            cache_dir=str(settings.cache_dir / "inspection"),
             fingerprint=inspection_job.fingerprint(folder),
         ),
         again=inspections,
     )
     done = job.done
     seen = job.result() if done else job.preview
-except (DatasetError, TextError, inspection_job.InspectionStopped, OSError) as error:
+except inspection_job.InspectionStopped:
+    seen = job.preview
+    st.warning("The inspection was stopped, so the sound of the clips is not checked.", icon=":material/stop_circle:")
+except (DatasetError, TextError, OSError) as error:
     st.error(str(error))
     st.stop()
 if not done:
     inspection_view.show_progress(job, preview_is_shown=seen is not None)
-elif seen is not None:
+elif seen is not None and seen is not job.preview:
     for sentence in seen.report.not_checked:
         st.warning(sentence, icon=":material/hearing_disabled:")
 if seen is None:

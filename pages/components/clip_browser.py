@@ -16,7 +16,7 @@ from pages.components.theme import SEVERITY
 LEFT_OUT = "left_out"
 """Session state: folder -> the ids of the clips that were left out there."""
 _SHOW = ("All", "Usable", "Left out")
-_TABLE_HEIGHT = 620
+_TABLE_HEIGHT = 860
 
 
 def left_out(folder: str) -> set[str]:
@@ -40,8 +40,7 @@ def browse(rows: pd.DataFrame, report: Mapping[str, Any], folder: str, language:
             st.caption("No clip passes the filters.")
             return
         clip = shown.iloc[clicked].to_dict()
-        own = [finding for finding in report["findings"] if finding["row"] == clip["row"]]
-        clip_view.show(clip, own, Path(folder), language)
+        clip_view.show(clip, clip_table.findings_of(clip, report), Path(folder), language)
 
 
 def _filters(rows: pd.DataFrame) -> clip_table.ClipFilter:
@@ -97,6 +96,7 @@ def _table(
             "duration_s": st.column_config.NumberColumn("Seconds", format="%.2f", width=75),
             "text": st.column_config.TextColumn("Text", width=380),
         },
+        placeholder="–",
         alt="All clips of the dataset with their findings, lengths and texts",
     )
     st.caption(

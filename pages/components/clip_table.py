@@ -31,7 +31,7 @@ class ClipFilter:
 def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
     """A row a clip, the worst first, then in the manifest's order: text, measurements, `findings` and `worst`.
 
-    `findings` are codes, `worst` is the worst severity among them or `NO_FINDING`.
+    `findings` are codes, the worst first; `worst` is the worst severity among them or `NO_FINDING`.
     """
     frame = pd.DataFrame.from_records(list(report["utterances"]))
     if frame.empty:
@@ -48,11 +48,13 @@ def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
             own[key] = min(rank, own.get(key, rank))
     none = len(SEVERITIES)
     names = [*SEVERITIES, NO_FINDING]
-    frame = frame.rename(columns={"codes": "findings"})
-    frame["worst"] = [
-        names[min((own.get((row, code), shared.get(code, none)) for code in codes), default=none)]
-        for row, codes in zip(frame["row"], frame["findings"], strict=True)
+    ranked = [
+        sorted((own.get((row, code), shared.get(code, none)), code) for code in codes)
+        for row, codes in zip(frame["row"], frame["codes"], strict=True)
     ]
+    frame["findings"] = [[code for _, code in found] for found in ranked]
+    frame["worst"] = [names[found[0][0] if found else none] for found in ranked]
+    frame = frame.drop(columns="codes")
     frame["duration_s"] = frame["duration_s"].astype(float)
     frame = frame.sort_values("worst", key=lambda worst: worst.map(names.index), kind="stable", ignore_index=True)
     return frame[[*_FIRST, *(name for name in frame.columns if name not in _FIRST)]]
@@ -76,6 +78,15 @@ def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[st
         found = frame["text"].str.casefold().str.contains(word, regex=False)
         keep &= found | frame["utterance_id"].str.casefold().str.contains(word, regex=False)
     return frame[keep]
+
+
+def findings_of(clip: Mapping[str, Any], report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The findings in `report` about `clip`, a row of the table, and those that it shares with most of the set."""
+    return [
+        finding
+        for finding in report["findings"]
+        if finding["row"] == clip["row"] or (finding["clips"] > 1 and finding["code"] in clip["findings"])
+    ]
 
 
 def severity_of_kinds(report: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.components import dataset_figures, player
+from pages.components import dataset_figures, player, quantities
 from pages.components.report_view import BADGE, plain_text
 from pages.components.theme import CHART_CONFIG
 from piper_core.dataset import audio, text
@@ -17,6 +17,7 @@ from piper_core.dataset import audio, text
 LONGEST_SHOWN_S = 60.0
 """Longer clips are heard and drawn to here: the browser has to hold it."""
 _UNITS = {"s": "s", "dbfs": "dBFS", "db": "dB", "lufs": "LUFS", "hz": "Hz", "bytes": "bytes", "percent": "%"}
+_LABELS = {"rms": "RMS", "dc offset": "DC offset", "non finite samples": "Non-finite samples", "subtype": "Encoding"}
 _NOT_MEASUREMENTS = {
     "utterance_id",
     "path",
@@ -33,16 +34,15 @@ _NOT_MEASUREMENTS = {
 
 def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder: Path, language: str) -> None:
     """Show `clip` (a row of the clip table) of the dataset in `folder`, with its own `findings`."""
-    st.subheader(str(clip["utterance_id"]), anchor=False)
+    words = str(clip["text"])
+    st.subheader(plain_text(str(clip["utterance_id"])), anchor=False)
     for finding in findings:
         st.markdown(f":{BADGE[finding['severity']]}-badge[{finding['code']}] {plain_text(finding['message'])}")
-    st.markdown(f"> {plain_text(str(clip['text'])) or '*no text*'}")
-    _show_phonemes(str(clip["text"]), language)
+    st.markdown(f"“{plain_text(words)}”" if words.strip() else "*There is no text.*")
+    _show_phonemes(words, language)
     path = Path(str(clip["path"]))
     _show_audio(path if path.is_absolute() else folder / path, str(clip["utterance_id"]))
-    table = measurements(clip)
-    if table:
-        st.table(table, border="horizontal", width="stretch", alt="Measurements of the clip")
+    _show_measurements(measurements(clip))
 
 
 def measurements(clip: Mapping[str, Any]) -> dict[str, str]:
@@ -55,14 +55,24 @@ def measurements(clip: Mapping[str, Any]) -> dict[str, str]:
             continue
         stem, _, last = name.rpartition("_")
         unit = _UNITS.get(last, "")
-        label = (stem if unit and stem else name).replace("_", " ").capitalize()
+        label = (stem if unit and stem else name).replace("_", " ")
+        label = _LABELS.get(label, label[:1].upper() + label[1:])
         shown[label] = _number(name, value, "Hz" if name == "sample_rate" else unit)
     return shown
+
+
+def _show_measurements(shown: Mapping[str, str]) -> None:
+    lines, half = list(shown.items()), (len(shown) + 1) // 2
+    for column, part in zip(st.columns(2), (lines[:half], lines[half:]), strict=True):
+        if part:
+            column.table(dict(part), border="horizontal", alt="Measurements of the clip")
 
 
 def _number(name: str, value: object, unit: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
+    if unit == "bytes":
+        return quantities.size(float(str(value)))
     if isinstance(value, (float, np.floating)) and not float(value).is_integer():
         return f"{value:,.2f} {unit}".strip()
     if isinstance(value, (int, float, np.number)):

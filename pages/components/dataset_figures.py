@@ -85,11 +85,10 @@ def waveform(low: np.ndarray, high: np.ndarray, duration_s: float) -> go.Figure:
         hovertemplate="%{x:.2f} s: %{y:.2f}<extra></extra>",
         showlegend=False,
     )
-    apply_theme(figure, "Waveform", height=200)
+    apply_theme(figure, "Waveform", height=170)
     reach = max(1.0, float(np.abs(high).max(initial=0.0)), float(np.abs(low).max(initial=0.0)))
     figure.update_yaxes(range=[-1.05 * reach, 1.05 * reach], tickvals=[-1, 0, 1], showgrid=False)
-    figure.update_xaxes(title_text="seconds", range=[0, duration_s])
-    return figure
+    return _over_time(figure, duration_s)
 
 
 def mel_spectrogram(mel_db: np.ndarray, duration_s: float, *, top_db: float = 80.0) -> go.Figure:
@@ -110,14 +109,20 @@ def mel_spectrogram(mel_db: np.ndarray, duration_s: float, *, top_db: float = 80
             colorscale=SPECTRUM,
             zmin=-top_db,
             zmax=0,
-            colorbar={"title": {"text": "dB"}, "thickness": 10, "outlinewidth": 0},
+            showscale=False,
             hovertemplate="%{x:.2f} s, band %{y}: %{z} dB<extra></extra>",
         )
     )
-    apply_theme(figure, "Mel spectrogram", height=260)
-    figure.update_xaxes(title_text="seconds", range=[0, duration_s], showgrid=False)
-    figure.update_yaxes(title_text="mel band", showgrid=False)
-    return figure
+    apply_theme(figure, "Mel spectrogram", height=230)
+    figure.update_yaxes(tickvals=[0, bands // 2, bands], showgrid=False)
+    return _over_time(figure, duration_s)
+
+
+def _over_time(figure: go.Figure, duration_s: float) -> go.Figure:
+    """The same margins for every figure of a clip, so that what sounds together stands one above the other."""
+    figure.update_xaxes(range=[0, duration_s], ticksuffix=" s", automargin=False, showgrid=False)
+    figure.update_yaxes(automargin=False)
+    return figure.update_layout(margin={"l": 32, "b": 28})
 
 
 def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:

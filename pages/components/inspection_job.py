@@ -96,18 +96,20 @@ class InspectionJob:
             if self._stop.is_set():
                 raise InspectionStopped("The inspection was stopped.")
 
-        folder, language = Path(self.request.folder), self.request.language
-        if not self.request.validate_audio:
-            return Inspected.of(inspect(folder, language=language, validate_audio=False, on_progress=heed))
-        self.preview = Inspected.of(inspect(folder, language=language, validate_audio=False))
-        report = inspect(
-            folder,
-            language=language,
-            validate_audio=True,
-            cache_dir=Path(self.request.cache_dir),
-            on_progress=heed,
-        )
-        return Inspected.of(report)
+        def look(validate_audio: bool) -> Inspected:
+            return Inspected.of(
+                inspect(
+                    Path(self.request.folder),
+                    language=self.request.language,
+                    validate_audio=validate_audio,
+                    cache_dir=Path(self.request.cache_dir),
+                    on_progress=heed,
+                )
+            )
+
+        if self.request.validate_audio:
+            self.preview = look(validate_audio=False)
+        return look(validate_audio=self.request.validate_audio)
 
 
 def inspection(request: InspectionRequest, again: int = 0) -> InspectionJob:

@@ -16,17 +16,15 @@ def show_progress(job: InspectionJob, *, preview_is_shown: bool) -> None:
     progress = job.progress
     with st.container(horizontal=True, vertical_alignment="center"):
         if progress is None or progress.total == 0:
-            st.progress(0.0, "Reading texts and headers …")
+            st.progress(0.0, "Reading the dataset …")
         else:
-            st.progress(
-                min(1.0, progress.done / progress.total),
-                progress_line(progress.done, progress.total, progress.remaining_s),
-            )
-        if st.button("Stop", icon=":material/stop:", key="stop_inspection"):
+            line = progress_line(progress.done, progress.total, progress.remaining_s, decodes=preview_is_shown)
+            st.progress(min(1.0, progress.done / progress.total), line)
+        if st.button("Stop inspecting", icon=":material/stop:", key="stop_inspection", width=180):
             job.stop()
 
 
-def progress_line(done: int, total: int, remaining_s: float | None) -> str:
+def progress_line(done: int, total: int, remaining_s: float, *, decodes: bool) -> str:
     """As “Listening to the clips: 120 of 13,100, about 2 min left”."""
-    left = "" if remaining_s is None else f", about {quantities.duration(remaining_s / 60)} left"
-    return f"Listening to the clips: {done:,} of {total:,}{left}"
+    what = "Listening to the clips" if decodes else "Reading texts and headers"
+    return f"{what}: {done:,} of {total:,}, about {quantities.duration(remaining_s / 60)} left"

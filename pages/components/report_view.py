@@ -26,12 +26,13 @@ _KINDS_HEIGHT = 480
 def show_totals(rows: pd.DataFrame, left_out: Collection[str], summary: Mapping[str, Any]) -> None:
     """Clips, minutes, speakers, and what of it is good to train on."""
     totals = clip_table.totals(rows, left_out)
-    rates = ", ".join(f"{int(rate) / 1000:g} kHz" for rate in summary.get("sample_rates", {})) or "unknown"
+    rates = [f"{int(rate) / 1000:g} kHz" for rate in summary.get("sample_rates", {})]
+    rate = f"{rates[0]} +{len(rates) - 1}" if len(rates) > 1 else rates[0] if rates else "unknown"
     with st.grid(6, min_column_width=110):
         st.metric("Clips", f"{totals['clips']:,.0f}", border=True)
         st.metric("Minutes", f"{totals['minutes']:,.1f}", border=True)
         st.metric("Speakers", f"{totals['speakers']:,.0f}", border=True)
-        st.metric("Sample rate", rates, border=True)
+        st.metric("Sample rate", rate, border=True, help=f"Mixed: {', '.join(rates)}" if len(rates) > 1 else None)
         st.metric(
             "Usable clips",
             f"{totals['usable']:,.0f}",
@@ -63,13 +64,13 @@ def show_findings(report: Mapping[str, Any]) -> None:
 
 def _explained(kind: Mapping[str, Any]) -> dict[str, str]:
     check = CHECKS.get(kind["code"])
+    meaning = check.help if check else ""
+    limit = _limit(kind["threshold"], kind["unit"])
     return {
         "Finding": f":{BADGE[kind['severity']]}-badge[{kind['code']}]",
         "Count": f"{kind['count']:,}",
-        "What it means, what to do": check.help if check else "",
-        "For example": plain_text(kind["message"]),
-        "Threshold": _limit(kind["threshold"], kind["unit"]),
-        "Source": plain_text(kind["source"]),
+        "What it means, what to do": f"{meaning} :small[:gray[For example: {plain_text(kind['message'])}]]",
+        "Threshold and its source": f"{limit} :small[:gray[{plain_text(kind['source'])}]]".strip(),
     }
 
 

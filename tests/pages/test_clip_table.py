@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pages.components.clip_table import ClipFilter, clip_rows, filter_rows, findings_summary, totals
+from pages.components.clip_table import ClipFilter, clip_rows, filter_rows, findings_of, findings_summary, totals
 
 
 def _finding(code: str, severity: str, owner: str | None, row: int | None, message: str) -> dict[str, Any]:
@@ -46,9 +46,15 @@ def report(clips: int = 6) -> dict[str, Any]:
 
 def test_rows_carry_their_findings_and_the_worst_of_them() -> None:
     rows = clip_rows(report())
-    assert rows["findings"].tolist() == [["loudness", "silent"], ["loudness"], ["channels"], [], [], []]
+    assert rows["findings"].tolist() == [["silent", "loudness"], ["loudness"], ["channels"], [], [], []]
     assert rows["utterance_id"].tolist() == [f"clip-0000{i}" for i in (1, 2, 5, 0, 3, 4)]
     assert rows["worst"].tolist() == ["error", "warning", "info", "none", "none", "none"]
+
+
+def test_a_clip_has_its_own_findings_and_those_it_shares_with_most() -> None:
+    rows, told = clip_rows(report()), report()
+    messages = [[finding["message"] for finding in findings_of(rows.loc[i].to_dict(), told)] for i in range(4)]
+    assert messages == [["quiet", "silent"], ["loud"], ["most have two"], []]
 
 
 @pytest.mark.parametrize(
