@@ -7,6 +7,7 @@ the mel spectrogram. It takes seconds to import, so it is imported where it is u
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ __all__ = [
     "AudioHeader",
     "ClipMeasurements",
     "Unreadable",
+    "has_librosa",
+    "librosa_problem",
     "load_clip",
     "measure",
     "mel_spectrogram",
@@ -137,6 +140,16 @@ def waveform_envelope(audio: np.ndarray, points: int) -> tuple[np.ndarray, np.nd
         return np.zeros(0, audio.dtype), np.zeros(0, audio.dtype)
     starts = np.unique(np.linspace(0, audio.size, min(points, audio.size), endpoint=False).astype(np.int64))
     return np.minimum.reduceat(audio, starts), np.maximum.reduceat(audio, starts)
+
+
+def librosa_problem() -> str | None:
+    """A sentence when librosa is missing, without importing it; else None."""
+    if importlib.util.find_spec("librosa"):
+        return None
+    return (
+        "librosa is not installed (pip install librosa): texts and headers are checked, the sound of the clips is not,"
+        " and no mel spectrogram is shown."
+    )
 
 
 def has_librosa() -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from piper_core.dataset.demo_sentences import SENTENCES
-from piper_core.dataset.demo_voice import DemoUnavailable, DemoVoice
+from piper_core.dataset.demo_voice import DemoUnavailable, DemoVoice, demo_problem
 
-__all__ = ["SAMPLE_RATE", "DemoUnavailable", "write_demo"]
+__all__ = ["SAMPLE_RATE", "DemoUnavailable", "demo_problem", "write_demo"]
 
 SAMPLE_RATE = 22050
 """Hertz, of every demo clip: espeak-ng's own rate."""

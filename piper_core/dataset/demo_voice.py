@@ -6,6 +6,7 @@ It is another copy of the library than the one inside piper-tts; each keeps its 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import threading
 
 import numpy as np
@@ -17,8 +18,16 @@ _SPEAKING = threading.Lock()
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
-class DemoUnavailable(RuntimeError):
+class DemoUnavailable(ValueError):
     """The demo dataset can't be spoken here. The message says what to install."""
+
+
+_MISSING = "The demo dataset needs espeakng-loader; install it with: pip install espeakng-loader"
+
+
+def demo_problem() -> str | None:
+    """A sentence when espeakng-loader is missing, without loading anything; else None."""
+    return None if importlib.util.find_spec("espeakng_loader") else _MISSING
 
 
 class DemoVoice:
@@ -28,9 +37,7 @@ class DemoVoice:
         try:
             import espeakng_loader
         except ImportError:
-            raise DemoUnavailable(
-                "The demo dataset needs espeakng-loader; install it with: pip install espeakng-loader"
-            ) from None
+            raise DemoUnavailable(_MISSING) from None
         try:
             self._library = ctypes.CDLL(espeakng_loader.get_library_path())
             data_path = espeakng_loader.get_data_path()

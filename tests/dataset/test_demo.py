@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from piper_core.dataset.demo import DEFECTS_FILE, DemoUnavailable, write_demo
+from piper_core.dataset.demo import DEFECTS_FILE, DemoUnavailable, demo_problem, write_demo
 from piper_core.dataset.demo_sentences import SENTENCES
 from piper_core.dataset.inspection import inspect
 from piper_core.dataset.layouts import read_dataset
@@ -107,3 +107,7 @@ def test_without_the_loader_a_sentence_says_what_to_install(tmp_path: Path, monk
     with pytest.raises(DemoUnavailable, match="pip install espeakng-loader"):
         write_demo(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_the_demo_is_possible_here() -> None:
+    assert demo_problem() is None
