@@ -9,13 +9,13 @@ from piper_core.settings import GIGABYTE
 from piper_core.training.config import TrainingConfig
 
 PARAMETERS: dict[str, int] = {
-    "tiny": 2_200_000 + 800_000,
+    "tiny": 3_000_000,
     "x_low": 7_100_000 + 46_700_000,
     "low": 23_700_000 + 46_700_000,
     "medium": 23_700_000 + 46_700_000,
     "high": 36_300_000 + 46_700_000,
 }
-"""Of the networks of each preset: synthesizer and discriminators, rounded."""
+"""Of the networks of each preset: synthesizer and discriminators, rounded up."""
 BYTES_A_PARAMETER = 12
 """In a checkpoint: the weight and AdamW's two moments, float32."""
 LOGS_BYTES = 300 * 1024**2

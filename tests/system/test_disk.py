@@ -46,7 +46,7 @@ def test_a_small_disk_is_refused_with_both_figures(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_parameters_are_those_of_the_networks(preset: str) -> None:
+def test_the_parameters_are_no_fewer_than_the_networks_and_few_more(preset: str) -> None:
     torch = pytest.importorskip("torch")
     module = pytest.importorskip("piper_core.training.module")
     with torch.device("meta"):  # shapes alone, nothing allocated
@@ -54,4 +54,4 @@ def test_the_parameters_are_those_of_the_networks(preset: str) -> None:
             module.hyper_parameters(config_of(preset)), discriminator_width=PRESETS[preset].discriminator_width
         )
     count = sum(parameter.numel() for parameter in networks.parameters())
-    assert disk.PARAMETERS[preset] == pytest.approx(count, rel=0.02)
+    assert 0.99 * count <= disk.PARAMETERS[preset] <= 1.3 * count
