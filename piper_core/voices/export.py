@@ -10,10 +10,10 @@ The ONNX exporter that traces (`dynamo=False`) is used: the newer one fails on V
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import logging
 import math
+import os
 import sys
 import tempfile
 import warnings
@@ -71,8 +71,10 @@ def export(
     Raises CheckpointError, RunError, TextError (a language that piper-tts has not), ExportError (a package is missing)
     or SpeechError (the exported voice did not speak); an older voice of the same name is then as it was.
     """
-    if importlib.util.find_spec("onnx") is None:
-        raise ExportError("torch writes voices by the package onnx, which is not installed: pip install onnx")
+    try:
+        import onnx  # noqa: F401 - torch's exporter imports it at its very end
+    except ImportError as error:
+        raise ExportError("A voice is written with the package onnx, which is missing: pip install onnx") from error
     path = _checkpoint_of(source)
     checkpoint = read_checkpoint(path)
     asked = Origin(name, language)
@@ -95,13 +97,15 @@ def export(
     synthesizer = build_synthesizer(checkpoint)
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out_dir) as folder:
-        onnx = Path(folder) / f"{stem}.onnx"
-        write_onnx(synthesizer, onnx)
-        _described(onnx).write_text(json.dumps(described, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        _check_speaks(onnx)
-        final = out_dir / onnx.name
-        _described(onnx).replace(_described(final))
-        onnx.replace(final)
+        file = Path(folder) / f"{stem}.onnx"
+        write_onnx(synthesizer, file)
+        _described(file).write_text(json.dumps(described, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        _check_speaks(file)
+        final = out_dir / file.name
+        for written, place in ((_described(file), _described(final)), (file, final)):
+            with written.open("rb") as flushed:
+                os.fsync(flushed.fileno())
+            written.replace(place)
     return Exported(final, _described(final), stem)
 
 

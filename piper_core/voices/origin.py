@@ -63,8 +63,7 @@ def _of_run(checkpoint: Path) -> Origin:
 
 
 def _of_voice_json(checkpoint: Path) -> Origin:
-    candidates = [checkpoint.with_name(f"{checkpoint.name}.json"), checkpoint.with_name("config.json")]
-    for path in [*candidates, *sorted(checkpoint.parent.glob("*.onnx.json"))]:
+    for path in (checkpoint.with_name(f"{checkpoint.name}.json"), checkpoint.with_name("config.json")):
         content = _read(path)
         espeak, phonemes = content.get("espeak"), content.get("phoneme_id_map")
         if not isinstance(espeak, dict) or not isinstance(phonemes, dict):

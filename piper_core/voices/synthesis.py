@@ -10,11 +10,14 @@ import io
 import re
 import time
 import wave
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from piper_core.dataset.text import _ESPEAK
 
 LONGEST_PIECE = 400
 """Characters spoken in one run of the networks when a text has no sentence ends."""
@@ -61,11 +64,13 @@ def load_voice(path: Path) -> Any:
     except ImportError as error:
         raise SpeechError("piper-tts is not installed, so no voice can speak here: pip install piper-tts.") from error
     try:
-        return PiperVoice.load(path, config_path)
+        voice: Any = PiperVoice.load(path, config_path)
     except onnx_errors() as error:
         raise SpeechError(f"{path.name} is no ONNX model that can be run. Export the voice again.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpeechError(f"{config_path.name} is no voice's JSON ({error!r}). Export the voice again.") from error
+    voice.phonemize = _alone_in_espeak(voice.phonemize)
+    return voice
 
 
 def speak(
@@ -139,6 +144,18 @@ def pieces(text: str, longest: int = LONGEST_PIECE) -> list[str]:
             rest = rest[end:].strip()
         parts.append(rest)
     return [part for part in parts if part]
+
+
+def _alone_in_espeak(phonemize: Callable[[str], list[list[str]]]) -> Callable[[str], list[list[str]]]:
+    """piper-tts sets espeak-ng's language and then asks for phonemes, under a lock of its own. Another thread of
+    this process that makes phonemes in dataset/text.py would change the language in between: one lock for both.
+    """
+
+    def phonemize_alone(text: str) -> list[list[str]]:
+        with _ESPEAK:
+            return phonemize(text)
+
+    return phonemize_alone
 
 
 def onnx_errors() -> tuple[type[Exception], ...]:
