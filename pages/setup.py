@@ -26,14 +26,19 @@ except SettingError as error:
 recent_file = settings.workspace_dir / "recent_datasets.json"
 folder = dataset_choice.chosen()
 
-# Guard: no dataset, or one that may not or can't be read.
-if folder is None:
+# Guard: no dataset, or one that may not be read.
+refused = dataset_choice.refusal(folder, settings) if folder else None
+if folder is None or refused:
     st.title("Dataset", anchor=False)
+    if refused:
+        st.error(refused)
     st.markdown(
         "A voice begins with recordings and their texts: a folder with `metadata.csv` and `wavs/`. Where is yours?"
     )
     dataset_choice.show(settings, recent_file)
     st.stop()
+dataset_choice.keep(folder)
+recent_datasets.remember(recent_file, folder)
 
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     st.title(folder.name, anchor=False, width="content")
@@ -42,11 +47,6 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
         again = st.button("Inspect again", icon=":material/refresh:", key="inspect_again")
         if st.button("Another dataset", icon=":material/swap_horiz:", key="choose_another"):
             dataset_choice.forget()
-refused = dataset_choice.refusal(folder, settings)
-if refused:
-    st.error(refused)
-    st.stop()
-recent_datasets.remember(recent_file, folder)
 
 # Inspect, beside the page: texts and headers first, then the audio.
 inspections = st.session_state.get("inspections", 0) + again

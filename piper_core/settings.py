@@ -39,7 +39,7 @@ class Settings:
     """Where runs, the cache and uploaded datasets live."""
 
     data_roots: tuple[Path, ...] = ()
-    """Folders that the pages may read, separated by colons; empty: the user's home and the workspace."""
+    """Folders that the pages may read beside the workspace, separated by colons; empty: the user's home."""
 
     studio_token: str = ""
     """The secret asked for when the server listens on more than this machine; empty: none."""
@@ -89,7 +89,7 @@ class Settings:
     @property
     def allowed_roots(self) -> tuple[Path, ...]:
         """The folders that pages and HTTP may read, resolved."""
-        roots = self.data_roots or (Path.home(), self.workspace_dir)
+        roots = (*(self.data_roots or (Path.home(),)), self.workspace_dir)
         return tuple(root.expanduser().resolve() for root in roots)
 
     def allows(self, path: Path) -> bool:

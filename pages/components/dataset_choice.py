@@ -43,19 +43,20 @@ _AUDIO = ("wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "au", "caf", "w64"
 
 
 def chosen() -> Path | None:
-    """The dataset of this session, or the one in the page's address; None when neither names one."""
+    """The dataset in the page's address, else the one of this session; None when neither names one."""
     name = st.query_params.get(DATASET) or st.session_state.get(DATASET)
-    if not name:
-        return None
-    st.session_state[DATASET] = name
-    st.query_params[DATASET] = name
-    return Path(name)
+    return Path(name) if name else None
+
+
+def keep(folder: Path) -> None:
+    """Let other pages, and the page's address, know of `folder`."""
+    st.session_state[DATASET] = str(folder)
+    st.query_params[DATASET] = str(folder)
 
 
 def choose(folder: Path) -> None:
     """Make `folder` the session's dataset and open it."""
-    st.session_state[DATASET] = str(folder)
-    st.query_params[DATASET] = str(folder)
+    keep(folder)
     st.rerun()
 
 
@@ -159,7 +160,8 @@ def _upload(settings: Settings) -> None:
 def _import(files: list[Any], name: str, settings: Settings) -> None:
     from piper_core.dataset.intake import IntakeError, save_files, unpack_zip
 
-    folder = free_folder(settings.datasets_dir, name or Path(files[0].name).stem)
+    first = Path(files[0].name)
+    folder = free_folder(settings.datasets_dir, name or (first.parts[0] if len(first.parts) > 1 else first.stem))
     try:
         with st.spinner("Bringing the files in …", show_time=True):
             if files[0].name.lower().endswith(".zip"):

@@ -16,18 +16,19 @@ PATIENCE_S = 60
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty workspace; the pages may read nothing else than what lies beneath `tmp_path`."""
+    """An empty workspace; beside it the pages may read `tmp_path/data` alone."""
     folder = tmp_path / "workspace"
+    (tmp_path / "data").mkdir()
     monkeypatch.setenv("WORKSPACE_DIR", str(folder))
-    monkeypatch.setenv("DATA_ROOTS", str(tmp_path))
+    monkeypatch.setenv("DATA_ROOTS", str(tmp_path / "data"))
     monkeypatch.delenv("ENABLE_AUDIO_VALIDATION", raising=False)
     return folder
 
 
 @pytest.fixture
-def dataset(demo_dataset: Path, tmp_path: Path) -> Path:
+def dataset(workspace: Path, demo_dataset: Path, tmp_path: Path) -> Path:
     """A copy of the demo dataset that a test may write beside."""
-    return Path(shutil.copytree(demo_dataset, tmp_path / "my-voice"))
+    return Path(shutil.copytree(demo_dataset, tmp_path / "data" / "my-voice"))
 
 
 def page(project_root: Path, folder: Path | None = None) -> AppTest:
@@ -101,21 +102,23 @@ def test_folder_by_its_path(project_root: Path, workspace: Path, dataset: Path) 
 def test_refusals_are_sentences(
     project_root: Path, workspace: Path, dataset: Path, tmp_path: Path, path: str, said: str
 ) -> None:
-    (tmp_path / "link-out").symlink_to("/etc")
+    (tmp_path / "data" / "link-out").symlink_to("/etc")
     test = page(project_root)
-    test.text_input(key="folder_path").set_value(path.format(root=tmp_path))
+    test.text_input(key="folder_path").set_value(path.format(root=tmp_path / "data"))
     next(button for button in test.button if button.label == "Open folder").click().run()
     assert said in errors(test)
     assert "dataset" not in test.session_state
 
 
 def test_address_can_not_lead_outside(project_root: Path, workspace: Path) -> None:
-    assert "outside the folders" in errors(page(project_root, Path("/etc")))
+    test = page(project_root, Path("/etc"))
+    assert "outside the folders" in errors(test)
+    assert "dataset" not in test.session_state
 
 
 def test_folder_without_metadata_is_told_what_it_needs(project_root: Path, workspace: Path, tmp_path: Path) -> None:
-    (tmp_path / "bare").mkdir()
-    assert "metadata.csv" in errors(inspected(page(project_root, tmp_path / "bare")))
+    (tmp_path / "data" / "bare").mkdir()
+    assert "metadata.csv" in errors(inspected(page(project_root, tmp_path / "data" / "bare")))
 
 
 def test_upload_of_a_zip(project_root: Path, workspace: Path, dataset: Path) -> None:
