@@ -66,7 +66,7 @@ PRESETS: dict[str, Preset] = {
             "tiny", 16000, "to try the whole way on a processor in minutes; not for a voice to keep", "x_low",
             inter_channels=64, hidden_channels=64, filter_channels=128, n_layers=3,
             resblock_kernel_sizes=(3, 5), resblock_dilation_sizes=((1, 2), (2, 6)),
-            upsample_initial_channel=96, discriminator_width=0.125,
+            upsample_initial_channel=96, discriminator_width=0.0625,
         ),
         Preset("x_low", 16000, "smallest and quickest to speak, 7 M parameters",
                "x_low", inter_channels=96, hidden_channels=96, filter_channels=384),

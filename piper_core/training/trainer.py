@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import logging
+import os
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ _LOGGER = logging.getLogger("piper_core.training")
 
 LEAST_CLIPS = 2
 SHOWN_SKIPPED = 50
+SPIN_COUNT = "10000"
 
 
 class NotTrainable(ValueError):
@@ -70,7 +72,8 @@ def explain(error: BaseException) -> str | None:
         if isinstance(error, torch.OutOfMemoryError):
             return "The card's memory is full. Choose a smaller batch, or leave out the longest clips."
     if isinstance(error, sentences):
-        return str(error)
+        # A loader's process hands its error over with its traceback as the text; the sentence is at the end.
+        return str(error).strip().splitlines()[-1].removeprefix(f"{_full_name(error)}: ")
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
         return "The machine's memory is full. Choose a smaller batch, or leave out the longest clips."
     if isinstance(error, OSError):
@@ -79,7 +82,15 @@ def explain(error: BaseException) -> str | None:
     return None
 
 
+def _full_name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
 def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Reporter, stop: threading.Event) -> None:
+    # OpenMP's threads spin for milliseconds while they wait: beside a browser or another run that costs more than it
+    # brings (two to five times, on two busy cores). Read when torch is loaded, so before that.
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+
     from piper_core.dataset.layouts import read_dataset
     from piper_core.features import FeatureSettings, PreparingProgress, prepare, speaker_ids
 
@@ -125,6 +136,7 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
             reporter.end("stopped", "Stopped while preparing; starting again goes on there.")
             return
         _check_usable(prepared.skipped, len(prepared.utterances), total, reporter)
+        reporter.progress(eta_minutes=None)
         reporter.update(
             force=True, message=f"{len(prepared.utterances)} clips are prepared. The networks are being built."
         )
