@@ -35,7 +35,9 @@ LOOKS: dict[State, Look] = {
 }
 NOT_STARTED = Look("Not started", "gray", ":material/schedule:")
 UNREADABLE = Look("Unreadable", "red", ":material/error:")
-_STEP_SENTENCE = re.compile(r"^Training: step \d+( of \d+)?\.\s*")
+_SAID_ELSEWHERE = re.compile(
+    r"^Training: step \d+( of \d+)?\.|Resume goes on from step \d+\.$|It had saved no checkpoint yet\.$"
+)
 _RESUMABLE: frozenset[State] = frozenset({"stopped", "failed", "crashed"})
 
 
@@ -78,8 +80,8 @@ def progress_line(status: TrainingStatus) -> str:
 
 
 def message(status: TrainingStatus) -> str:
-    """The trainer's sentence, without the step, which the progress bar says already."""
-    return _STEP_SENTENCE.sub("", status.message)
+    """The trainer's sentence, without what the page says already: the step, and where a resume goes on."""
+    return _SAID_ELSEWHERE.sub("", status.message).strip()
 
 
 def time_left(status: TrainingStatus) -> tuple[str, str]:

@@ -111,7 +111,7 @@ def _message(status: TrainingStatus) -> None:
         if message := run_state.message(status):
             st.caption(message)
         return
-    lines = [status.message]
+    lines = [run_state.message(status)]
     if status.error and status.error not in status.message:
         lines.append(f"The last it said: “{status.error}”")
     lines.append(run_state.resume_sentence(status))

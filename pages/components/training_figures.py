@@ -164,8 +164,9 @@ def _over_steps(figure: go.Figure, title: str, *, log_axis: bool, revision: str)
     figure.update_layout(margin_t=72, title={"yref": "container", "y": 0.97, "yanchor": "top"})
     # Another axis type has another zoom.
     figure.update_layout(uirevision=f"{revision}|{log_axis}", hovermode="x unified", showlegend=len(figure.data) > 1)
-    figure.update_xaxes(title_text="step", tickformat="~s")
-    figure.update_yaxes(type="log" if log_axis else "linear")
+    figure.update_xaxes(title_text="step", tickformat="~s", rangemode="nonnegative")
+    # With a format of its own a log axis writes 50 where Plotly would write 5.
+    figure.update_yaxes(type="log", tickformat=".3~g") if log_axis else figure.update_yaxes(type="linear")
     return figure
 
 

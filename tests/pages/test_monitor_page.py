@@ -19,6 +19,7 @@ from piper_core.runs.process import process_start_time
 from piper_core.runs.run import Run, write_json
 from piper_core.runs.status import CheckpointRef, Memory, Progress, State, TrainingStatus, write_status
 from piper_core.settings import Settings
+from piper_core.system import gpu
 from piper_core.training.config import TrainingConfig
 
 PATIENCE_S = 60
@@ -255,6 +256,19 @@ def test_memory_is_asked_back_and_the_answer_told(
     test.button(key="memory_clear").click().run()
     assert read_control(Run(settings.runs_dir / "kathleen")).clear_memory_request == 1
     assert "“kathleen” has not answered yet" in said(test)
+
+
+def test_a_card_shows_who_uses_its_memory(
+    project_root: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(settings, "kathleen", "training", pid=os.getpid())
+    processes = (gpu.GpuProcess(os.getpid(), 3 * 1024**3), gpu.GpuProcess(NOBODY, None))
+    card = gpu.GpuDevice(0, "A card", 24 * 1024**3, 6 * 1024**3, processes)
+    monkeypatch.setattr(gpu, "devices", lambda: [card])
+    test = monitor(project_root)
+    assert "A card: 6.0 GB of 24.0 GB" in {bar.text for bar in test.progress}
+    assert "Run “kathleen”: 3.0 GB" in said(test)
+    assert f"Process {NOBODY}: a share that the driver does not tell" in said(test)
 
 
 @pytest.mark.parametrize(

@@ -136,10 +136,11 @@ def test_time_left_says_why_it_is_not_known() -> None:
     assert run_state.time_left(TrainingStatus("crashed", progress=known)) == ("–", "the run has ended")
 
 
-def test_the_message_does_not_say_the_step_again() -> None:
+def test_the_message_does_not_say_again_what_stands_beside_it() -> None:
     silent = "Training: step 5 of 2000. No word from the trainer for 3 min; its process is alive."
     assert run_state.message(TrainingStatus("training", "Training: step 5 of 2000.")) == ""
     assert run_state.message(TrainingStatus("training", silent)).startswith("No word")
+    assert run_state.message(TrainingStatus("crashed", "It is gone. Resume goes on from step 40.")) == "It is gone."
     assert run_state.message(TrainingStatus("preparing", "Preparing clips.")) == "Preparing clips."
 
 
