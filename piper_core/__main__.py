@@ -75,6 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     export = command("export", do.export, "Write a voice for Piper: .onnx and .onnx.json.")
     export.add_argument("source", metavar="RUN_OR_CKPT")
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    export.add_argument("--name", metavar="NAME", help="the voice's name (default: what the run says)")
+    export.add_argument("--language", metavar="VOICE", help="espeak-ng voice, for a checkpoint that does not say")
     speak = command("speak", do.speak, "Speak a text with an exported voice.")
     speak.add_argument("voice", type=Path, metavar="VOICE.onnx")
     speak.add_argument("text", metavar="TEXT")

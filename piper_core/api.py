@@ -26,12 +26,10 @@ def status(settings: Settings, parameters: Mapping[str, Any]) -> Answer:
     now = time.time()
     if "run" in parameters:
         try:
-            observed = observe(_run(settings, parameters), now)
+            return 200, _observed(_run(settings, parameters), now) or {"state": None}
         except RunError as error:
             return 404, {"error": str(error)}
-        return 200, observed.to_dict() if observed else {"state": None}
-    observed_runs = {run.name: observe(run, now) for run in list_runs(settings.runs_dir)}
-    return 200, {"runs": {name: found.to_dict() if found else None for name, found in observed_runs.items()}}
+    return 200, {"runs": {run.name: _observed(run, now) for run in list_runs(settings.runs_dir)}}
 
 
 def clear_gpu_memory(settings: Settings, parameters: Mapping[str, Any]) -> Answer:
@@ -81,6 +79,14 @@ def tensorboard_status(settings: Settings, parameters: Mapping[str, Any]) -> Ans
     """Whether TensorBoard runs, and where."""
     info = tensorboard.status(settings.workspace_dir.absolute())
     return 200, {"running": info is not None, "url": info.url if info else None}
+
+
+def _observed(run: Run, now: float) -> dict[str, Any] | None:
+    try:
+        found = observe(run, now)
+    except RunError as error:  # one unreadable run must not hide the others
+        return {"state": None, "error": str(error)}
+    return found.to_dict() if found else None
 
 
 def _run(settings: Settings, parameters: Mapping[str, Any]) -> Run:

@@ -194,7 +194,9 @@ def export(options: Namespace) -> int:
     from piper_core.voices.export import export as export_voice
 
     source = Path(options.source)
-    exported = export_voice(source if source.is_file() else _find_run(options.source).folder, options.out)
+    if not source.is_file():
+        source = _find_run(options.source).folder
+    exported = export_voice(source, options.out, name=options.name, language=options.language)
     print(exported.onnx)
     print(exported.json)
     return 0

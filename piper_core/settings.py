@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 SETTINGS_FILE = Path("studio.env")
 GIGABYTE = 1024**3
@@ -51,7 +52,7 @@ class Settings:
         Raises SettingError for a value that can't be read or is out of range.
         """
         values = _read_file(file) | dict(os.environ if environment is None else environment)
-        given = {}
+        given: dict[str, Any] = {}
         for field in fields(cls):
             name = field.name.upper()
             if values.get(name, "").strip():

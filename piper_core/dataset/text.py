@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_ESPEAK = threading.Lock()
+ESPEAK_LOCK = threading.Lock()
 
 
 class TextError(ValueError):
@@ -70,7 +70,7 @@ def phonemize(text: str, language: str) -> list[list[str]]:
     code = check_language(language)
     # espeak-ng reads C strings: it would end at the first NUL.
     text = text.replace("\0", " ")
-    with _ESPEAK:
+    with ESPEAK_LOCK:
         try:
             return _phonemizer().phonemize(code, text)
         except RuntimeError as error:

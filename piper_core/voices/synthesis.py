@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from piper_core.dataset.text import _ESPEAK
+from piper_core.dataset.text import ESPEAK_LOCK
 
 LONGEST_PIECE = 400
 """Characters spoken in one run of the networks when a text has no sentence ends."""
@@ -152,7 +152,7 @@ def _alone_in_espeak(phonemize: Callable[[str], list[list[str]]]) -> Callable[[s
     """
 
     def phonemize_alone(text: str) -> list[list[str]]:
-        with _ESPEAK:
+        with ESPEAK_LOCK:
             return phonemize(text)
 
     return phonemize_alone
