@@ -177,6 +177,8 @@ class SaveCheckpoints(pl.Callback):
         self._keep = keep
         self.saved_step = -1
         """The step in last.ckpt, as far as this process wrote it."""
+        self.trouble: str | None = None
+        """Why the latest save failed; None when it did not."""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -196,9 +198,10 @@ class SaveCheckpoints(pl.Callback):
         try:
             trainer.save_checkpoint(self._run.last_checkpoint)
         except CheckpointNotSaved as error:
+            self.trouble = str(error)
             self._tell_trouble(error)
             return
-        self.saved_step = module.steps_done
+        self.saved_step, self.trouble = module.steps_done, None
         self._reporter.note("checkpoint", None)
         name = self._run.last_checkpoint.relative_to(self._run.folder).as_posix()
         self._reporter.update(checkpoint=CheckpointRef(name, self.saved_step))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+_NEXT_TO_NOTHING_BYTES = 64 << 20
 _BEST_NAME = re.compile(r"step=(\d+)-val_mel=(\d+\.\d+|inf)\.ckpt")
 
 
@@ -38,9 +39,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
             temporary.unlink(missing_ok=True)
             free = shutil.disk_usage(target.parent).free
-            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or free < (64 << 20)
+            full = _said_full(error) or free < _NEXT_TO_NOTHING_BYTES
             why = f"the disk is full ({free / 1e9:.1f} GB free)" if full else str(error)
-            raise CheckpointNotSaved(f"The checkpoint could not be saved: {why}. The one before is kept.") from error
+            raise CheckpointNotSaved(
+                f"The checkpoint could not be saved: {why}. What was saved before is kept."
+            ) from error
 
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None
@@ -49,6 +52,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         from piper_core.voices.checkpoint import load_content
 
         return load_content(Path(path))
+
+
+def _said_full(error: BaseException | None) -> bool:
+    """Whether the disk is behind the error: torch hides what the system said behind an error of its own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def best_name(step: int, val_mel: float) -> str:

@@ -49,6 +49,8 @@ class Ended:
 
     outcome: Literal["finished", "stopped"]
     step: int
+    trouble: str | None = None
+    """Why its last step could not be saved."""
 
 
 def read_start(config: TrainingConfig, num_speakers: int) -> Checkpoint | None:
@@ -139,7 +141,7 @@ def fit(
             module.to("cpu")
             gc.collect()
             torch.cuda.empty_cache()
-    return Ended(outcome, step)
+    return Ended(outcome, step, saver.trouble)
 
 
 def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers: dict[str, int]) -> VitsModule:

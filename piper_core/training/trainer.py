@@ -36,6 +36,10 @@ class NotTrainable(ValueError):
     """A dataset of which too little can be trained on. The message says how much, and why."""
 
 
+class NotSaved(OSError):
+    """A run whose last checkpoint could not be written. The message says why."""
+
+
 def train(run: Run, settings: Settings) -> int:
     """Trains `run` to its end. Returns the exit status: 0 finished or stopped, 1 failed."""
     reporter = Reporter(run, _former(run))
@@ -61,7 +65,14 @@ def explain(error: BaseException) -> str | None:
     from piper_core.dataset.text import TextError
     from piper_core.features import FeatureError
 
-    sentences: tuple[type[BaseException], ...] = (RunError, NotTrainable, DatasetError, TextError, FeatureError)
+    sentences: tuple[type[BaseException], ...] = (
+        RunError,
+        NotTrainable,
+        NotSaved,
+        DatasetError,
+        TextError,
+        FeatureError,
+    )
     torch = sys.modules.get("torch")
     if torch is not None and "piper_core.training.fit" in sys.modules:
         from piper_core.training.callbacks import TrainingDiverged
@@ -146,6 +157,9 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
     finally:
         store.release(str(run.folder))
     reporter.progress(step=ended.step)
+    if ended.trouble is not None:
+        reporter.note("checkpoint", None)
+        raise NotSaved(f"It ended at step {ended.step}, and that step is lost. {ended.trouble}")
     if ended.outcome == "finished":
         reporter.end("finished", f"Finished at step {ended.step}.")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from piper_core.runs.run import Run, write_json
 from piper_core.runs.status import TrainingStatus, observe, read_status
 from piper_core.training.config import TrainingConfig
 
-Start = Callable[[Run], subprocess.Popen[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -35,11 +36,16 @@ def start(tmp_path: Path, project_root: Path) -> Iterator[Start]:
         "OMP_NUM_THREADS": "1",
     }
 
-    def launch(run: Run) -> subprocess.Popen[bytes]:
+    def launch(run: Run, largest_file_bytes: int | None = None) -> subprocess.Popen[bytes]:
+        def limit() -> None:
+            if largest_file_bytes is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
+
         with run.log_path.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "piper_core.training.trainer", str(run.folder)],
                 cwd=project_root, env=environment, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=limit,
             )  # fmt: skip
         started.append(process)
         return process
@@ -194,6 +200,20 @@ def test_warmstart_begins_at_step_0_with_the_weights(make_run: Callable[..., Run
     # One step of AdamW moves a weight by the learning rate at most (and its decay).
     name = "model_g.enc_q.pre.weight"
     assert 0 < (ours[name] - source[name]).abs().max() < 1e-3
+
+
+def test_a_disk_that_is_full_from_the_start_is_said(make_run: Callable[..., Run], start: Start) -> None:
+    """Weights that could not be saved are lost: that is no success, and the log is not all that says so."""
+    run = make_run(max_steps=2, checkpoint_every_steps=1)
+    assert start(run, largest_file_bytes=2_000_000).wait(120) == 1
+    status = read_status(run)
+    assert status is not None
+    assert status.state == "failed"
+    assert status.checkpoint is None
+    assert "that step is lost" in str(status.error)
+    assert "disk is full" in str(status.error)
+    assert steps_in(run) == [1, 2]  # a failed save did not end the training
+    assert list(run.checkpoints_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize(
