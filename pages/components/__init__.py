@@ -10,4 +10,15 @@
 `clip_table`        all clips as a table: rows, filters
 `report_view`       totals, findings by kind, the table, the report to take home
 `clip_view`         one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
+`training_figures`  losses, smoothed, and learning rate over the steps
+`live_chart`        a Plotly chart redrawn in place: zoom and hover outlive the polls
+`quantities`        sizes, durations and rates in words
+`training_form`     the questions of the Train page; `training_summary` what will happen, and the launch
+`dataset_facts`     how many clips, how long, whose
+`checkpoint_starts` what a checkpoint is and which starts it allows, asked of the doctor
+`run_view`          one run: state, progress, figures, buttons; `run_state` its words
+`run_curves`        the run's charts; `run_samples` what it says and prints; `run_table` all runs
+`cache_panel` `gpu_panel` `tensorboard_panel`   this machine
+`notice`            what a button did, for a minute
+`voice_export`      checkpoints, and turning one into a voice; `voice_speaker` hearing it
 """

@@ -13,6 +13,7 @@ from piper_core.runs.run import Run, RunError, read_json
 _STEP = re.compile(r"step=(\d+)")
 _LOG_BYTES = 64 * 1024
 _LOG_LINES = 200
+_SHORT_LINES = 12
 _SHOWN_STEPS = 3
 _NEWEST = f"The newest {_SHOWN_STEPS} steps"
 
@@ -61,7 +62,7 @@ def show_samples(run: Run) -> None:
     """The part that polls: players of the chosen steps."""
     by_step = samples(run.samples_dir)
     if not by_step:
-        st.caption("The first sample is spoken after some hundred steps.")
+        st.caption(f"The first sample is spoken {_first_step(run)}.")
         return
     steps = list(by_step)
     choices: list[int | str] = [_NEWEST, *steps]
@@ -83,12 +84,20 @@ def show_samples(run: Run) -> None:
                 st.audio(str(sample.path), alt=f"Sample of step {step}: {sample.text or sample.path.stem}")
 
 
+def _first_step(run: Run) -> str:
+    try:
+        return f"at step {run.config().sample_every_steps:,}"
+    except RunError:
+        return "after some steps"
+
+
 def show_log(run: Run) -> None:
     """The part that polls: the end of the log."""
     text = tail(run.log_path)
     if not text:
         st.caption("The trainer has printed nothing yet.")
         return
-    with st.container(height=420, autoscroll=True, key="log"):
+    long = text.count("\n") > _SHORT_LINES
+    with st.container(height=420 if long else "content", autoscroll=long, key="log"):
         st.code(text, language=None, wrap_lines=True)
     st.caption(f"The whole log: {run.log_path}")

@@ -231,7 +231,7 @@ def test_a_run_without_metrics_samples_or_log_waits_for_them(project_root: Path,
     text = said(test)
     assert "no trainer was started" in text
     assert "first curves" in text
-    assert "first sample" in text
+    assert "first sample is spoken at step 200" in text
     assert "printed nothing" in text
     assert "Start" in labels(test)
 
