@@ -48,7 +48,8 @@ LOSS_CHARTS = (
     ChartOfLosses(
         "Adversarial",
         ("gen", "disc", "fm"),
-        "A contest of two networks, so no curve falls to zero. Level curves are healthy; one that runs away is not.",
+        "A contest of two networks (gen, disc; fm compares their features), so no curve falls to zero. Level curves are"
+        " healthy; one that runs away is not.",
     ),
     ChartOfLosses(
         "Sums",
@@ -60,13 +61,13 @@ LOSS_CHARTS = (
 LABELS = {
     "mel": "training",
     "val_mel": "validation",
-    "kl": "text to sound (kl)",
-    "dur": "durations (dur)",
-    "gen": "generator (gen)",
-    "disc": "discriminators (disc)",
-    "fm": "feature matching (fm)",
-    "loss_g": "generator (loss_g)",
-    "loss_d": "discriminators (loss_d)",
+    "kl": "text to sound",
+    "dur": "durations",
+    "gen": "generator",
+    "disc": "discriminators",
+    "fm": "features",
+    "loss_g": "generator",
+    "loss_d": "discriminators",
 }
 HEIGHT = 320
 """Of every figure, in pixels."""
