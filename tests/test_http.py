@@ -36,7 +36,6 @@ def ask(
 
 def test_status_lists_every_run_and_names_one(server: Server) -> None:
     from piper_core.runs.run import write_json
-
     from piper_core.training.config import TrainingConfig
 
     assert ask(server, "GET", "/status") == (200, {"runs": {}})

@@ -10,6 +10,8 @@ import streamlit as st
 
 from pages.components import recent_datasets
 from piper_core.dataset import text
+from piper_core.dataset.audio import librosa_problem
+from piper_core.dataset.demo_voice import demo_problem
 from piper_core.settings import Settings
 
 DATASET = "dataset"
@@ -106,7 +108,10 @@ def refusal(folder: Path, settings: Settings) -> str | None:
 
 
 def show(settings: Settings, recent_file: Path) -> None:
-    """The three ways side by side, and the datasets that are at hand."""
+    """The three ways side by side, the datasets that are at hand, and what can't be checked here."""
+    missing = librosa_problem()
+    if missing:
+        st.warning(missing, icon=":material/hearing_disabled:")
     folder, upload, demo = st.columns(3)
     with folder.container(border=True, height="stretch"):
         _folder(settings)
@@ -177,6 +182,10 @@ def _import(files: list[Any], name: str, settings: Settings) -> None:
 def _demo(settings: Settings) -> None:
     st.subheader("The demo", icon=":material/auto_awesome:", anchor=False)
     st.caption("Sentences spoken by espeak-ng, made here in seconds: to try the whole way without recordings.")
+    missing = demo_problem()
+    if missing:
+        st.info(missing)
+        return
     clips = st.slider("Clips", 12, 240, 60, step=12, key="demo_clips")
     defects = st.toggle("Plant some defects", key="demo_defects", help="To see what the checks find, and how it looks.")
     if st.button(

@@ -20,7 +20,9 @@ def show(settings: Settings) -> None:
 def _panel(settings: Settings) -> None:
     log_dir, workspace = settings.tensorboard_log_dir.absolute(), settings.workspace_dir.absolute()
     info = tensorboard.status(workspace)
-    if info is None:
+    if info is None and not tensorboard.installed():
+        st.caption(tensorboard.NotInstalled().sentence)
+    elif info is None:
         st.caption("Every loss, spectrogram and sample of all runs, in TensorBoard's own pages.")
         if st.button("Start TensorBoard", icon=":material/play_arrow:", key="tensorboard_start"):
             with st.spinner("Starting TensorBoard …"):
