@@ -115,6 +115,7 @@ class Watch(pl.Callback):
 
     def _tell(self, module: VitsModule, step: int, epoch: int, losses: dict[str, float]) -> None:
         eta = self.clock.estimate(self._total_steps, time.monotonic())
+        rate = eta.steps_per_second or self._reporter.status.progress.steps_per_second
         self._reporter.memory(**device_memory(module.device))
         self._reporter.progress(
             step=step,
@@ -123,8 +124,8 @@ class Watch(pl.Callback):
             eta_minutes=eta.minutes,
             eta_low_minutes=eta.low_minutes,
             eta_high_minutes=eta.high_minutes,
-            steps_per_second=eta.steps_per_second,
-            samples_per_second=eta.steps_per_second and eta.steps_per_second * self._batch_size,
+            steps_per_second=rate,
+            samples_per_second=rate and rate * self._batch_size,
         )
         self._reporter.update(
             state="training",

@@ -98,8 +98,8 @@ def _full_name(error: BaseException) -> str:
 
 
 def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Reporter, stop: threading.Event) -> None:
-    # OpenMP's threads spin for milliseconds while they wait: beside a browser or another run that costs more than it
-    # brings (two to five times, on two busy cores). Read when torch is loaded, so before that.
+    # OpenMP's threads spin for milliseconds while they wait. Alone on two cores a step of tiny takes 0.5 s either way;
+    # beside two other busy processes it took 1.5 to 15 s, and 1.2 to 2.7 s so. Read when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
 
     from piper_core.dataset.layouts import read_dataset

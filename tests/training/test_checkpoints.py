@@ -40,7 +40,7 @@ def test_a_failed_save_keeps_the_one_before(tmp_path: Path, small_files: None) -
     last = tmp_path / "checkpoints" / "last.ckpt"
     io.save_checkpoint({"weights": torch.zeros(10)}, last)
     before = last.read_bytes()
-    with pytest.raises(CheckpointNotSaved, match="disk is full.*saved before is kept"):
+    with pytest.raises(CheckpointNotSaved, match=r"disk is full.*saved before is kept"):
         io.save_checkpoint({"weights": torch.zeros(100_000)}, last)
     assert last.read_bytes() == before
     assert list(last.parent.iterdir()) == [last]
