@@ -151,12 +151,17 @@ class TrainingConfig:
             )
         if self.max_steps is None and self.max_epochs is None:
             raise ConfigError("Say when to stop: a number of steps or of epochs.")
-        for name in ("max_steps", "max_epochs", "batch_size", "devices", "num_nodes", "checkpoint_every_steps"):
+        for name in ("max_steps", "max_epochs", "batch_size", "devices", "num_nodes", "checkpoint_every_steps",
+                     "sample_every_steps"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; it has to be 1 or more.")
-        if self.num_workers < 0:
-            raise ConfigError(f"num_workers is {self.num_workers}; it has to be 0 or more.")
+        for name in ("num_workers", "keep_best", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it has to be 0 or more.")
+        for name in ("learning_rate", "learning_rate_d", "lr_decay", "lr_decay_d"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name):g}; it has to be above 0 and at most 1.")
         if not 0 <= self.validation_share < 1:
             raise ConfigError(f"validation_share is {self.validation_share:g}; it has to be at least 0 and below 1.")
 
