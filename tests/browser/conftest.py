@@ -47,9 +47,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A browser page of the width that most people have."""
+def page(chromium: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A browser page of the width that most people have; its last sight stays in the test's folder."""
     opened = chromium.new_page(viewport={"width": 1440, "height": 1000})
     opened.set_default_timeout(30_000)
     yield opened
+    opened.screenshot(path=tmp_path / "last-sight.png")
     opened.close()
