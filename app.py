@@ -19,7 +19,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pages.components.file_upload import ADDRESS, arrivals_dir
 from piper_core import access, api
+from piper_core.dataset.arrivals import receive
+from piper_core.dataset.intake import IntakeError
 from piper_core.settings import Settings
 
 TOKEN = access.token_in_force(
@@ -75,7 +78,23 @@ def route(path: str, method: str, answer: Callable[..., api.Answer]) -> Route:
     return Route(path, handle, methods=[method])
 
 
-app = st.App("pages/router.py", routes=[route(*each) for each in api.ROUTES], middleware=[Middleware(Guard)])
+async def take_file(request: Request) -> JSONResponse:
+    """One file of an upload, `?ticket=...&name=...`, its bytes as the body."""
+    ticket, name = request.query_params.get("ticket", ""), request.query_params.get("name", "")
+    try:
+        size_bytes = await receive(arrivals_dir(Settings.load()), ticket, name, request.stream())
+    except IntakeError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except OSError as error:
+        return JSONResponse({"error": f"{name} can't be written: {error.strerror or error}."}, 507)
+    return JSONResponse({"size_bytes": size_bytes})
+
+
+app = st.App(
+    "pages/router.py",
+    routes=[*(route(*each) for each in api.ROUTES), Route(ADDRESS, take_file, methods=["PUT"])],
+    middleware=[Middleware(Guard)],
+)
 
 if TOKEN and not Settings.load().studio_token:
     print(f"Piper Studio listens beyond this machine, so it asks for a token: open /?token={TOKEN}", file=sys.stderr)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from pages.components import recent_datasets
+from pages.components import dataset_upload, recent_datasets
 from piper_core.dataset import text
 from piper_core.dataset.audio import librosa_problem
 from piper_core.dataset.demo_voice import demo_problem
@@ -17,7 +15,6 @@ from piper_core.settings import Settings
 DATASET = "dataset"
 """Session state and the address both hold the chosen folder under this name; the Train page reads it."""
 DEFAULT_LANGUAGE = "en-us"
-_UPLOADS = ("Zip", "Folder", "Files")
 _AT_HAND_SHOWN = 4
 _LAYOUTS = """
 A folder with a text file `metadata.csv` and the recordings in `wavs/` (or `wav/`, or beside it):
@@ -41,7 +38,6 @@ Each line of `metadata.csv` names a recording and what is said in it, in one of 
 WAV, FLAC, OGG and MP3 are read, at any sample rate. An hour of clean speech makes a good voice; a few minutes are
 enough to go on from a voice that exists.
 """
-_AUDIO = ("wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "au", "caf", "w64", "m4a")
 
 
 def chosen() -> Path | None:
@@ -117,7 +113,9 @@ def show(settings: Settings, recent_file: Path) -> None:
         _folder(settings)
         _at_hand(settings, recent_file)
     with upload.container(border=True, height="stretch"):
-        _upload(settings)
+        uploaded = dataset_upload.upload(settings)
+        if uploaded is not None:
+            choose(uploaded)
     with demo.container(border=True, height="stretch"):
         _demo(settings)
     with st.expander("What a dataset looks like", icon=":material/help:"):
@@ -143,42 +141,6 @@ def _folder(settings: Settings) -> None:
         choose(folder.resolve())
 
 
-def _upload(settings: Settings) -> None:
-    st.subheader("An upload", icon=":material/upload:", anchor=False)
-    st.caption("A zip, a folder, or a metadata file with its recordings; thousands of files are fine.")
-    way = st.segmented_control("What to upload", _UPLOADS, default=_UPLOADS[0], required=True, key="upload_way")
-    files: list[Any] = []
-    if way == "Zip":
-        one = st.file_uploader("Zip of the dataset", type="zip", key="upload_zip")
-        files = [one] if one else []
-    elif way == "Folder":
-        files = st.file_uploader("Folder of the dataset", accept_multiple_files="directory", key="upload_folder")
-    else:
-        kinds = ["csv", "txt", *_AUDIO]
-        files = st.file_uploader("metadata.csv and recordings", kinds, accept_multiple_files=True, key="upload_files")
-    name = st.text_input("Name of the dataset", placeholder="my-voice", key="upload_name")
-    label = f"Import {len(files):,} files" if len(files) > 1 else "Import"
-    if st.button(label, icon=":material/arrow_forward:", disabled=not files, width="stretch", key="upload_import"):
-        _import(files, name, settings)
-
-
-def _import(files: list[Any], name: str, settings: Settings) -> None:
-    from piper_core.dataset.intake import IntakeError, save_files, unpack_zip
-
-    first = Path(files[0].name)
-    folder = free_folder(settings.datasets_dir, name or (first.parts[0] if len(first.parts) > 1 else first.stem))
-    try:
-        with st.spinner("Bringing the files in …", show_time=True):
-            if files[0].name.lower().endswith(".zip"):
-                folder = unpack_zip(files[0], folder)
-            else:
-                folder = save_files(((file.name, file) for file in files), folder)
-    except (IntakeError, OSError) as error:
-        st.error(str(error))
-        return
-    choose(folder)
-
-
 def _demo(settings: Settings) -> None:
     st.subheader("The demo", icon=":material/auto_awesome:", anchor=False)
     st.caption("Sentences spoken by espeak-ng, made here in seconds: to try the whole way without recordings.")
@@ -197,7 +159,7 @@ def _demo(settings: Settings) -> None:
 def _make_demo(settings: Settings, clips: int, defects: bool) -> None:
     from piper_core.dataset.demo import DemoUnavailable, write_demo
 
-    folder = free_folder(settings.datasets_dir, "demo-with-defects" if defects else "demo")
+    folder = dataset_upload.free_folder(settings.datasets_dir, "demo-with-defects" if defects else "demo")
     bar = st.progress(0.0, "Speaking …")
 
     def count(done: int, total: int) -> None:
@@ -224,12 +186,3 @@ def _at_hand(settings: Settings, recent_file: Path) -> None:
             icon = ":material/history:" if folder in opened else ":material/folder:"
             if st.button(folder.name, key=f"open_{folder}", icon=icon, help=str(folder), width="stretch"):
                 choose(folder)
-
-
-def free_folder(parent: Path, name: str) -> Path:
-    """A folder in `parent` that does not exist yet, named after `name` as far as a folder's name allows."""
-    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "dataset"
-    folder, number = parent / stem, 2
-    while folder.exists():
-        folder, number = parent / f"{stem}-{number}", number + 1
-    return folder

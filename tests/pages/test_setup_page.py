@@ -127,8 +127,9 @@ def test_upload_of_a_zip(project_root: Path, workspace: Path, dataset: Path) -> 
         for file in sorted(dataset.rglob("*")):
             archive.write(file, Path("voice") / file.relative_to(dataset))
     test = page(project_root)
+    test.segmented_control(key="upload_way").set_value("Zip").run()
     test.file_uploader(key="upload_zip").upload("voice.zip", packed.getvalue()).run()
-    test.button(key="upload_import").click().run()
+    test.button(key="upload_zip_in").click().run()
     inspected(test)
     assert metrics(test)["Clips"] == "12"
     assert Path(test.session_state["dataset"]).is_relative_to(workspace / "datasets")
@@ -136,8 +137,9 @@ def test_upload_of_a_zip(project_root: Path, workspace: Path, dataset: Path) -> 
 
 def test_upload_that_is_no_zip_gets_a_sentence(project_root: Path, workspace: Path) -> None:
     test = page(project_root)
+    test.segmented_control(key="upload_way").set_value("Zip").run()
     test.file_uploader(key="upload_zip").upload("voice.zip", b"not a zip at all").run()
-    test.button(key="upload_import").click().run()
+    test.button(key="upload_zip_in").click().run()
     assert errors(test)
 
 
