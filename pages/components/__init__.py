@@ -6,10 +6,12 @@
 `page_links`        a link to another page, with the dataset chosen
 `recent_datasets`   the datasets opened lately, kept in the workspace
 `dataset_choice`    choose a dataset: a folder, an upload, the demo
-`inspection_job`    an inspection that runs beside the pages
-`clip_table`        all clips as a table: rows, filters
-`report_view`       totals, findings by kind, the table, the report to take home
+`dataset_upload`    a folder, files or a zip from the browser's machine; `file_upload` sends thousands of files
+`inspection_job`    an inspection that runs beside the pages; `inspection_view` how far it is
+`report_view`       totals, findings by kind, lengths and loudness, the report to take home
+`clip_table`        all clips as a table: rows, filters; `clip_browser` shows it, and what is left out
 `clip_view`         one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
+`cleaning_view`     the cleaned manifest, and the way on to training
 `training_figures`  losses, smoothed, and learning rate over the steps
 `live_chart`        a Plotly chart redrawn in place: zoom and hover outlive the polls
 `quantities`        sizes, durations and rates in words

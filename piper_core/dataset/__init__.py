@@ -3,7 +3,7 @@
 The way of the data, a module a step:
 
 - `demo`        writes a small dataset spoken by espeak-ng, where nothing better is at hand
-- `intake`      an uploaded zip, or many uploaded files, -> a dataset's folder
+- `intake`      an uploaded zip, or many uploaded files, -> a dataset's folder; in `arrivals` files wait for each other
 - `layouts`     a folder -> `Dataset` of `Utterance`s: which text belongs to which audio file
                 (`metadata_file` reads the rows, `audio_files` knows what lies where)
 - `audio`       an audio file -> `ClipMeasurements`, in one decode; clips, mel spectrograms and waveforms to show
