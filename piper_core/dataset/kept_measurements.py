@@ -39,8 +39,8 @@ class KeptMeasurements:
         except (OSError, ValueError):
             content = None  # none yet, or damaged: it is made anew, and `close` tells when it can't be written
         if not isinstance(content, dict) or content.get("version") != MEASURE_VERSION:
-            return cls(file, folder, {}, {})
-        return cls(file, folder, content["clips"], content["phonemes"])
+            content = {}
+        return cls(file, folder, content.get("clips", {}), content.get("phonemes", {}))
 
     def measure(self, path: Path) -> ClipMeasurements | Unreadable:
         """As `audio.measure`, or what that gave last time for the same file."""

@@ -55,8 +55,18 @@ class Dataset:
     @property
     def usable(self) -> tuple[Utterance, ...]:
         """Utterances whose row has nothing wrong: the audio file is there, and no other row names it otherwise."""
-        bad = {finding.row for finding in self.findings if finding.severity == "error"}
+        bad = self._row_errors
         return tuple(u for u in self.utterances if u.row not in bad)
+
+    @property
+    def unusable(self) -> tuple[tuple[str, str], ...]:
+        """The other utterances: id and what is wrong with its row."""
+        bad = self._row_errors
+        return tuple((u.utterance_id, bad[u.row]) for u in self.utterances if u.row in bad)
+
+    @property
+    def _row_errors(self) -> dict[int | None, str]:
+        return {finding.row: finding.message for finding in self.findings if finding.severity == "error"}
 
 
 def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:

@@ -66,7 +66,7 @@ PRESETS: dict[str, Preset] = {
             "tiny", 16000, "to try the whole way on a processor in minutes; not for a voice to keep", "x_low",
             inter_channels=64, hidden_channels=64, filter_channels=128, n_layers=3,
             resblock_kernel_sizes=(3, 5), resblock_dilation_sizes=((1, 2), (2, 6)),
-            upsample_initial_channel=96, discriminator_width=0.0625,
+            upsample_initial_channel=128, discriminator_width=0.0625,
         ),
         Preset("x_low", 16000, "smallest and quickest to speak, 7 M parameters",
                "x_low", inter_channels=96, hidden_channels=96, filter_channels=384),
@@ -108,10 +108,6 @@ class TrainingConfig:
     """Processes that load batches beside the trainer."""
     precision: Precision = "auto"
     """Number format of the networks' arithmetic; auto: bf16 where a short trial shows it faster."""
-    devices: int = 1
-    """Processors or cards a machine."""
-    num_nodes: int = 1
-    """Machines."""
     seed: int = 1234
     """Start of every random choice."""
     validation_share: float = 0.05
@@ -151,7 +147,7 @@ class TrainingConfig:
             )
         if self.max_steps is None and self.max_epochs is None:
             raise ConfigError("Say when to stop: a number of steps or of epochs.")
-        for name in ("max_steps", "max_epochs", "batch_size", "devices", "num_nodes", "checkpoint_every_steps",
+        for name in ("max_steps", "max_epochs", "batch_size", "checkpoint_every_steps",
                      "sample_every_steps"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < 1:

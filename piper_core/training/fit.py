@@ -107,8 +107,7 @@ def fit(
     sentences = _sentences(config, held_out or training, store)
     trainer = pl.Trainer(
         accelerator="cuda" if device.type == "cuda" else "cpu",
-        devices=config.devices,
-        num_nodes=config.num_nodes,
+        devices=1,
         precision=choice.lightning,
         max_steps=-1,
         max_epochs=-1 if config.max_epochs is None else config.max_epochs,
@@ -146,7 +145,7 @@ def fit(
 
 def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers: dict[str, int]) -> VitsModule:
     studio = {
-        "name": config.name,
+        "name": config.voice_name or config.name,
         "preset": config.preset,
         "language": config.language,
         "speakers": dict(speakers),

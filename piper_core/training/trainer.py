@@ -107,6 +107,7 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
 
     dataset = read_dataset(Path(config.dataset), config.metadata)
     speakers = speaker_ids(utterance.speaker for utterance in dataset.utterances)
+    unusable = dataset.unusable
     if config.checkpoint is not None:
         from piper_core.training.fit import read_start
 
@@ -118,7 +119,7 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
     freed = store.clean()
     if freed.entries:
         _LOGGER.info("Cleaned the cache: %d entries, %.1f MB", freed.entries, freed.size_bytes / 1e6)
-    total = len(dataset.utterances)
+    total = len(dataset.usable)
     reporter.progress(prepared_clips=0, total_clips=total, force=True)
 
     def on_progress(progress: PreparingProgress) -> None:
@@ -134,7 +135,7 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
     features = FeatureSettings(sample_rate=PRESETS[config.preset].sample_rate, language=config.language)
     reporter.update(force=True, message=f"Reading {total} clips.")
     prepared = prepare(
-        dataset.utterances,
+        dataset.usable,
         features,
         store,
         speakers=speakers,
@@ -146,7 +147,7 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
         if prepared.stopped:
             reporter.end("stopped", "Stopped while preparing; starting again goes on there.")
             return
-        _check_usable(prepared.skipped, len(prepared.utterances), total, reporter)
+        _check_usable(unusable + prepared.skipped, len(prepared.utterances), len(dataset.utterances), reporter)
         reporter.progress(eta_minutes=None)
         reporter.update(
             force=True, message=f"{len(prepared.utterances)} clips are prepared. The networks are being built."
