@@ -35,9 +35,10 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The pictures of README and docs, from the real app in a real browser.
+# The pictures of README and docs, from the real app in a real browser: make images WORKSPACE=... DATASET=...
 images: .venv/dev.stamp
-	$(BIN)/python -m docs.make_images
+	$(BIN)/python -m docs.make_images pages --workspace $(WORKSPACE) --dataset $(DATASET)
+	$(BIN)/python -m docs.make_images losses $(WORKSPACE)/runs/learning
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -19,15 +19,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pages.components.file_upload import ADDRESS, arrivals_dir
+from pages.components.dataset.file_upload import ADDRESS, arrivals_dir
 from piper_core import access, api
 from piper_core.dataset.arrivals import receive
 from piper_core.dataset.intake import IntakeError
-from piper_core.settings import Settings
+from piper_core.settings import SettingError, Settings
 
-TOKEN = access.token_in_force(
-    Settings.load().studio_token, st.get_option("server.address"), make_token=secrets.token_urlsafe(24)
-)
+try:
+    OWN_TOKEN = Settings.load().studio_token
+except SettingError as error:
+    sys.exit(f"Piper Studio can't start: {error}")
+TOKEN = access.token_in_force(OWN_TOKEN, st.get_option("server.address"), make_token=secrets.token_urlsafe(24))
 
 
 class Guard:
@@ -90,11 +92,17 @@ async def take_file(request: Request) -> JSONResponse:
     return JSONResponse({"size_bytes": size_bytes})
 
 
+async def say_setting(request: Request, error: Exception) -> JSONResponse:
+    """A settings file that was broken while the server runs: the sentence, not a bare 500."""
+    return JSONResponse({"error": str(error)}, 400)
+
+
 app = st.App(
     "pages/router.py",
     routes=[*(route(*each) for each in api.ROUTES), Route(ADDRESS, take_file, methods=["PUT"])],
     middleware=[Middleware(Guard)],
+    exception_handlers={SettingError: say_setting},
 )
 
-if TOKEN and not Settings.load().studio_token:
+if TOKEN and not OWN_TOKEN:
     print(f"Piper Studio listens beyond this machine, so it asks for a token: open /?token={TOKEN}", file=sys.stderr)

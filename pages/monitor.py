@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import (
-    cache_panel,
-    gpu_panel,
-    page_links,
-    run_curves,
-    run_samples,
-    run_state,
-    run_table,
-    run_view,
-    tensorboard_panel,
-)
-from pages.components.live_chart import send_library
+from pages.components import page_links
+from pages.components.machine import cache_panel, gpu_panel, tensorboard_panel
+from pages.components.runs import run_curves, run_samples, run_state, run_table, run_view
+from pages.components.runs.live_chart import send_library
 from piper_core.runs.run import RunError, list_runs
 from piper_core.settings import SettingError, Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import (
+from pages.components.dataset import (
     cleaning_view,
     clip_browser,
     dataset_choice,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import page_links, training_form, training_summary
+from pages.components import page_links
+from pages.components.training import training_form, training_summary
 from piper_core.settings import SettingError, Settings
 from piper_core.training.config import ConfigError, TrainingConfig
 

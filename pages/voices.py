@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import page_links, voice_export, voice_speaker
+from pages.components import page_links
+from pages.components.voices import voice_export, voice_speaker
 from piper_core.runs.run import list_runs
 from piper_core.settings import SettingError, Settings
 from piper_core.voices.catalogue import list_checkpoints

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from pages.components.clip_table import ClipFilter, clip_rows, filter_rows, findings_of, findings_summary, totals
+from pages.components.dataset.clip_table import (
+    ClipFilter,
+    clip_rows,
+    filter_rows,
+    findings_of,
+    findings_summary,
+    totals,
+)
 
 
 def _finding(code: str, severity: str, owner: str | None, row: int | None, message: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from pages.components import dataset_figures, player, theme
+from pages.components import player, theme
+from pages.components.dataset import dataset_figures
 
 
 def luminance(colour: str) -> float:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import checkpoint_starts, training_form
-from pages.components.checkpoint_starts import Doctored
+from pages.components.training import checkpoint_starts, training_form
+from pages.components.training.checkpoint_starts import Doctored
 from piper_core.runs import launcher
 from piper_core.runs.run import Run, write_json
 from piper_core.settings import Settings

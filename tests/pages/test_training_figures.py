@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages.components import quantities, run_state, training_figures
-from pages.components.training_figures import Curve, curves, learning_rate, losses, smooth
+from pages.components import quantities
+from pages.components.runs import run_state, training_figures
+from pages.components.runs.training_figures import Curve, curves, learning_rate, losses, smooth
 from piper_core.runs.status import STATES, CheckpointRef, Progress, TrainingStatus
 
 STEPS = np.arange(1, 401)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import voice_export, voice_speaker
+from pages.components.voices import voice_export, voice_speaker
 from piper_core.runs.run import Run, write_json
 from piper_core.settings import Settings
 from piper_core.training.config import TrainingConfig

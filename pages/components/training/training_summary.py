@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import checkpoint_starts, page_links, quantities
-from pages.components.dataset_facts import DatasetFacts
+from pages.components import page_links, quantities
+from pages.components.training import checkpoint_starts
+from pages.components.training.dataset_facts import DatasetFacts
 from piper_core.runs import launcher
 from piper_core.settings import Settings
 from piper_core.system import disk

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.components import page_links, report_view
-from pages.components.report_view import plain_text
+from pages.components import page_links
+from pages.components.dataset import report_view
+from pages.components.dataset.report_view import plain_text
 from piper_core.dataset.report import write_cleaned_manifest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import file_upload
+from pages.components.dataset import file_upload
 from piper_core.dataset.arrivals import take
 from piper_core.dataset.intake import IntakeError, unpack_zip
 from piper_core.settings import Settings

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import quantities, run_state
-from pages.components.run_view import observed
+from pages.components import quantities
+from pages.components.runs import run_state
+from pages.components.runs.run_view import observed
 from piper_core.runs.run import Run, RunError
 
 _OPEN = "run_table_open"

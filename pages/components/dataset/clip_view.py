@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.components import dataset_figures, player, quantities
-from pages.components.report_view import BADGE, plain_text
+from pages.components import player, quantities
+from pages.components.dataset import dataset_figures
+from pages.components.dataset.report_view import BADGE, plain_text
 from pages.components.theme import CHART_CONFIG
 from piper_core.dataset import audio, text
 

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.voice_export import VOICE
+from pages.components.voices.voice_export import VOICE
 from piper_core.voices.synthesis import Speech, SpeechError, load_voice, speak, wav_bytes
 from piper_core.voices.voice import LENGTH_SCALE, NOISE_SCALE, NOISE_W, VoiceFile, zip_voice
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import checkpoint_starts, dataset_choice, dataset_facts, recent_datasets
-from pages.components.dataset_facts import DatasetFacts
+from pages.components.dataset import dataset_choice, recent_datasets
+from pages.components.training import checkpoint_starts, dataset_facts
+from pages.components.training.dataset_facts import DatasetFacts
 from piper_core.dataset import text
 from piper_core.documented import field_help
 from piper_core.settings import Settings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import clip_table, dataset_figures
+from pages.components.dataset import clip_table, dataset_figures
 from pages.components.theme import CHART_CONFIG
 from piper_core.dataset.checks import CHECKS
 

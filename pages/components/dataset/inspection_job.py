@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pages.components.clip_table import clip_rows
+from pages.components.dataset.clip_table import clip_rows
 
 if TYPE_CHECKING:
     from piper_core.dataset.inspection import InspectionProgress

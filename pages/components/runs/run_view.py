@@ -9,7 +9,8 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.components import notice, quantities, run_state
+from pages.components import notice, quantities
+from pages.components.runs import run_state
 from piper_core.runs import control, launcher
 from piper_core.runs.run import Run, RunError
 from piper_core.runs.status import TrainingStatus, observe

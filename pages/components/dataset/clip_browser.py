@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import clip_table, clip_view
+from pages.components.dataset import clip_table, clip_view
 from pages.components.theme import SEVERITY
 
 LEFT_OUT = "left_out"

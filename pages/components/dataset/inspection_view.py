@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.inspection_job import InspectionJob
+from pages.components.dataset.inspection_job import InspectionJob
 
 
 @st.fragment(run_every=0.5)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import dataset_upload, recent_datasets
+from pages.components.dataset import dataset_upload, recent_datasets
 from piper_core.dataset import text
 from piper_core.dataset.audio import librosa_problem
 from piper_core.dataset.demo_voice import demo_problem

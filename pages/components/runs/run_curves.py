@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import quantities, training_figures
-from pages.components.live_chart import live_chart
+from pages.components import quantities
+from pages.components.runs import training_figures
+from pages.components.runs.live_chart import live_chart
 from piper_core.runs.metrics import MetricsReader, MetricsTable
 from piper_core.runs.run import Run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components.inspection_job import fingerprint
+from pages.components.dataset.inspection_job import fingerprint
 from piper_core.dataset.layouts import DatasetError, read_dataset
 
 CLEANED = "metadata.cleaned."

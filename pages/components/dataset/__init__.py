@@ -1,0 +1,11 @@
+"""A dataset on the page.
+
+`dataset_choice`   choose one: a folder, an upload, the demo; `recent_datasets` those opened lately
+`dataset_upload`   a folder, files or a zip from the browser's machine; `file_upload` sends thousands of files
+`inspection_job`   an inspection that runs beside the pages; `inspection_view` how far it is
+`report_view`      totals, findings by kind, lengths and loudness, the report to take home
+`clip_table`       all clips as a table: rows, filters; `clip_browser` shows it, and what is left out
+`clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
+`cleaning_view`    the cleaned manifest, and the way on to training
+`dataset_figures`  durations, loudness, findings by kind, waveform, mel spectrogram
+"""

@@ -1,0 +1,1 @@
+"""This machine: the feature cache, graphics memory, TensorBoard."""
