@@ -10,5 +10,6 @@ The way of the data, in the order of the modules:
 `runs`       a run's folder: status, metrics, control, time left, launching
 `voices`     checkpoints -> an exported voice -> speech
 `system`     graphics cards, disk, TensorBoard, what this machine can do
+`wav`        samples as a WAV file
 `__main__`   the command line over the same functions that the pages call
 """

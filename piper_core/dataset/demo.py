@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from piper_core.dataset.demo_sentences import SENTENCES
 from piper_core.dataset.demo_voice import DemoUnavailable, DemoVoice, demo_problem
+from piper_core.wav import wav_bytes
 
 __all__ = ["SAMPLE_RATE", "DemoUnavailable", "demo_problem", "write_demo"]
 
@@ -53,7 +53,7 @@ def write_demo(
                 pitch_range=chance.randint(40, 65),
             )
             name = f"demo_{number + 1:04d}"
-            write_wav(wavs / f"{name}.wav", _level(samples, chance), voice.sample_rate)
+            (wavs / f"{name}.wav").write_bytes(wav_bytes(_level(samples, chance), voice.sample_rate))
             rows.append((name, text))
             if on_progress is not None:
                 on_progress(number + 1, clips)
@@ -65,15 +65,6 @@ def write_demo(
         (folder / DEFECTS_FILE).write_text(json.dumps(planted, indent=1) + "\n", encoding="utf-8")
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
-
-
-def write_wav(path: Path, samples: np.ndarray, sample_rate: int) -> None:
-    """Write int16 samples, [N] mono or [N, channels], as a WAV file."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(samples.astype("<i2").tobytes())
 
 
 def _sentence(number: int) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from piper_core.wav import wav_bytes
+
 _MIN_CLIPS = 12
 
 
@@ -52,9 +54,8 @@ def _change(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
 
 
 def _resave(path: Path, change: Callable[[np.ndarray], np.ndarray], rate_factor: float = 1.0) -> None:
-    from piper_core.dataset.demo import write_wav
-
     with wave.open(str(path), "rb") as file:
         sample_rate = file.getframerate()
         audio = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-    write_wav(path, np.rint(change(audio.astype(np.float64))).astype(np.int16), round(sample_rate * rate_factor))
+    changed = np.rint(change(audio.astype(np.float64))).astype(np.int16)
+    path.write_bytes(wav_bytes(changed, round(sample_rate * rate_factor)))

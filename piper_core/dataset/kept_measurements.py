@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from cache_utils.atomic import write_atomically
 from piper_core.dataset import text as phonemizer
 from piper_core.dataset.audio import MEASURE_VERSION, ClipMeasurements, Unreadable, measure
-from piper_core.dataset.whole_file import write_whole
 
 
 class KeptMeasurements:
@@ -76,7 +76,8 @@ class KeptMeasurements:
             return None
         try:
             content = {"version": MEASURE_VERSION, "clips": self._clips, "phonemes": self._phonemes}
-            write_whole(self._file, json.dumps(content))
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._file, json.dumps(content).encode())
         except OSError as error:
             return f"The measurements could not be kept ({error}); the next inspection measures all clips again."
         return None

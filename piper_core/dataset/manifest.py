@@ -6,9 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cache_utils.atomic import write_atomically
 from piper_core.dataset.layouts import Dataset
 from piper_core.dataset.metadata_file import CLEANED_SUFFIX, DatasetError, read_columns
-from piper_core.dataset.whole_file import write_whole
 
 if TYPE_CHECKING:
     from piper_core.dataset.report import DatasetReport
@@ -36,7 +36,7 @@ def write_cleaned_manifest(source: DatasetReport | Dataset, excluded: Collection
     lines = ["|".join(map(_quoted, columns[row])) for row in sorted(kept)]
     target = cleaned_path(metadata_path)
     try:
-        write_whole(target, "\n".join(lines) + "\n")
+        write_atomically(target, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise DatasetError(f"{target} can't be written ({error.strerror}); make its folder writable.") from error
     return target

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cache_utils.atomic import write_atomically
 from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import Finding
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.manifest import write_cleaned_manifest
-from piper_core.dataset.whole_file import write_whole
 
 __all__ = [
     "DatasetReport",
@@ -181,7 +181,7 @@ class DatasetReport:
 
 def write_json(report: DatasetReport, path: Path) -> None:
     """Everything, as in `to_dict`. Raises OSError."""
-    write_whole(Path(path), json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    _write(path, json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 def write_csv(report: DatasetReport, path: Path) -> None:
@@ -198,14 +198,19 @@ def write_csv(report: DatasetReport, path: Path) -> None:
             writer.writeheader()
         writer.writerow({name: _no_formula(value) for name, value in values.items()})
     # The byte-order mark tells spreadsheets that this is UTF-8.
-    write_whole(Path(path), "\ufeff" + buffer.getvalue())
+    _write(path, "\ufeff" + buffer.getvalue())
 
 
 def write_html(report: DatasetReport, path: Path) -> None:
     """A page that needs nothing else, to read and to pass on. Raises OSError."""
     from piper_core.dataset.report_html import page
 
-    write_whole(Path(path), page(report))
+    _write(path, page(report))
+
+
+def _write(path: Path, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(Path(path), text.encode())
 
 
 def _no_formula(value: object) -> object:

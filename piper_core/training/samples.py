@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from cache_utils.atomic import write_atomically
 from piper_core.runs.run import Run, write_json
 from piper_core.training.events import Events
 from piper_core.training.module import VitsModule
+from piper_core.wav import wav_bytes
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -103,11 +102,5 @@ def write_sample(folder: Path, step: int, number: int, sentence: Sentence, audio
         "duration_s": round(len(audio) / rate, 3),
     }
     write_json(path.with_suffix(".json"), about)
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(audio.astype("<i2").tobytes())
-    write_atomically(path, content.getvalue())
+    write_atomically(path, wav_bytes(audio, rate))
     return path

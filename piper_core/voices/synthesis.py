@@ -6,10 +6,8 @@ at a comma or a space, because memory grows with the square of its phonemes.
 
 from __future__ import annotations
 
-import io
 import re
 import time
-import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from piper_core.dataset.text import ESPEAK_LOCK
+from piper_core.wav import wav_bytes
 
 LONGEST_PIECE = 400
 """Characters spoken in one run of the networks when a text has no sentence ends."""
@@ -109,22 +108,11 @@ def speak(
     return Speech(np.concatenate(audio[:-1]), sample_rate, time.perf_counter() - started)
 
 
-def wav_bytes(speech: Speech) -> bytes:
-    """A WAV file: PCM of 16 bits, one channel."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(speech.sample_rate)
-        file.writeframes(speech.audio.astype("<i2").tobytes())
-    return buffer.getvalue()
-
-
 def write_wav(path: Path, speech: Speech) -> Path:
     """Writes the speech as a WAV file, and gives its path back. Raises SpeechError when it can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(wav_bytes(speech))
+        path.write_bytes(wav_bytes(speech.audio, speech.sample_rate))
     except OSError as error:
         raise SpeechError(f"{path} can't be written: {error.strerror}. Choose another place.") from error
     return path

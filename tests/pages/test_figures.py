@@ -11,8 +11,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from pages.components import player, theme
+from pages.components import theme
 from pages.components.dataset import dataset_figures
+from piper_core.wav import wav_bytes
 
 
 def luminance(colour: str) -> float:
@@ -127,14 +128,14 @@ def test_theme_leaves_fonts_and_backgrounds_to_the_page() -> None:
 
 def test_player_keeps_a_clip_at_its_own_loudness() -> None:
     tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
-    with wave.open(io.BytesIO(player.wav_bytes(tone.astype(np.float32), 22050))) as file:
+    with wave.open(io.BytesIO(wav_bytes(tone.astype(np.float32), 22050))) as file:
         assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (22050, 1, 22050)
         samples = np.frombuffer(file.readframes(22050), dtype="<i2")
     assert np.abs(samples).max() == pytest.approx(0.1 * 32767, rel=0.01)
 
 
 def test_player_survives_samples_that_are_no_numbers() -> None:
-    data = player.wav_bytes(np.array([np.nan, np.inf, -np.inf, 0.5], dtype=np.float32), 16000)
+    data = wav_bytes(np.array([np.nan, np.inf, -np.inf, 0.5], dtype=np.float32), 16000)
     with wave.open(io.BytesIO(data)) as file:
         samples = np.frombuffer(file.readframes(4), dtype="<i2")
     assert samples.tolist() == [0, 32767, -32767, 16384]

@@ -23,10 +23,10 @@ from piper_core.voices.synthesis import (
     load_voice,
     pieces,
     speak,
-    wav_bytes,
     write_wav,
 )
 from piper_core.voices.voice import Exported
+from piper_core.wav import wav_bytes
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_sentences_are_cut_at_their_ends() -> None:
 def test_the_wav_is_what_was_spoken(tmp_path: Path) -> None:
     speech = Speech(np.array([0, 1000, -32768, 32767], np.int16), 22050, 0.1)
     path = write_wav(tmp_path / "new" / "out.wav", speech)
-    for source in (str(path), io.BytesIO(wav_bytes(speech))):
+    for source in (str(path), io.BytesIO(wav_bytes(speech.audio, speech.sample_rate))):
         with wave.open(source) as file:
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (22050, 1, 2)
             assert np.array_equal(np.frombuffer(file.readframes(9), "<i2"), speech.audio)

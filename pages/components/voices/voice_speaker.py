@@ -12,8 +12,9 @@ import streamlit as st
 
 from pages.components import quantities
 from pages.components.voices.voice_export import VOICE
-from piper_core.voices.synthesis import Speech, SpeechError, load_voice, speak, wav_bytes
+from piper_core.voices.synthesis import Speech, SpeechError, load_voice, speak
 from piper_core.voices.voice import LENGTH_SCALE, NOISE_SCALE, NOISE_W, VoiceFile, zip_voice
+from piper_core.wav import wav_bytes
 
 TEXT = "A voice of my own can read this sentence aloud, and any other that I write here."
 _SPOKEN = "spoken"
@@ -133,7 +134,7 @@ def _player(voice: VoiceFile) -> None:
     path, text, speech = st.session_state.get(_SPOKEN, ("", "", None))
     if speech is None or path != str(voice.onnx):
         return
-    audio = wav_bytes(speech)
+    audio = wav_bytes(speech.audio, speech.sample_rate)
     st.audio(audio, format="audio/wav", alt=f"The voice {voice.name} says: {text}")
     times = speech.seconds / max(speech.elapsed_s, 1e-6)
     st.caption(
