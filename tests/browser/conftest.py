@@ -29,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     stop_trainers(running.workspace)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright is open its event loop runs, and other tests want theirs
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium through Playwright; a machine without one skips, unless STUDIO_REQUIRE_BROWSER is set."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
