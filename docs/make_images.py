@@ -1,6 +1,6 @@
 """The pictures of README and docs, taken from the real app in a real Chromium.
 
-    python -m docs.make_images pages --workspace DIR --dataset FOLDER     setup, train, monitor and voices .png
+    python -m docs.make_images pages --workspace DIR --dataset FOLDER     setup, monitor and voices .png
     python -m docs.make_images losses RUN_FOLDER                          losses.png: a run's curves
 
 DIR is a workspace with a run and an exported voice, as `python -m benchmarks.learning --workspace DIR` leaves it.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 IMAGES = Path(__file__).resolve().parent / "images"
+TITLES = ["Mel loss: training and validation", "Text to sound (kl, above) and durations"]
 SETTLE_MS = 4000
 """Until a page's charts stand still."""
 
@@ -58,6 +59,7 @@ def pages(workspace: Path, dataset: Path) -> None:
             page.goto(f"{server.url}/setup?dataset={dataset.resolve()}")
             page.get_by_role("button", name="Save cleaned manifest").wait_for(timeout=300_000)
             page.get_by_test_id("stProgress").wait_for(state="detached", timeout=300_000)
+            page.wait_for_timeout(SETTLE_MS)
             table = page.get_by_test_id("stDataFrame").last
             table.scroll_into_view_if_needed()
             table.click(position={"x": 160, "y": 60})
@@ -65,9 +67,6 @@ def pages(workspace: Path, dataset: Path) -> None:
             page.wait_for_timeout(SETTLE_MS)
             page.get_by_text("The clips", exact=True).first.scroll_into_view_if_needed()
             shoot(page, "setup")
-            page.goto(f"{server.url}/train?dataset={dataset.resolve()}")
-            page.get_by_text("What will happen").wait_for()
-            shoot(page, "train")
             page.goto(f"{server.url}/monitor?run={list_runs(workspace / 'runs')[0].name}")
             page.locator(".live-chart .main-svg").first.wait_for()
             shoot(page, "monitor")
@@ -84,7 +83,7 @@ def pages(workspace: Path, dataset: Path) -> None:
 def losses(folder: Path) -> None:
     """Mel loss of training and validation, and the text-side losses, over the steps of one run."""
     table = MetricsReader(open_run(folder).metrics_path).read()
-    figure = make_subplots(rows=1, cols=2, subplot_titles=[chart.title for chart in training_figures.LOSS_CHARTS[:2]])
+    figure = make_subplots(rows=1, cols=2, subplot_titles=TITLES)
     for column, chart in enumerate(training_figures.LOSS_CHARTS[:2], start=1):
         curves = training_figures.curves(table.points, chart.names)
         drawn = training_figures.losses(curves, chart.title, smoothing=0.8, log_axis=column == 2, revision=folder.name)
@@ -92,7 +91,7 @@ def losses(folder: Path) -> None:
             figure.add_trace(trace, row=1, col=column)
         figure.update_yaxes(drawn.layout.yaxis, row=1, col=column)
         figure.update_xaxes(drawn.layout.xaxis, row=1, col=column)
-    figure.update_layout(template="plotly_white", width=1200, height=420, margin={"t": 40, "b": 50})
+    figure.update_layout(template="plotly_white", width=1200, height=420, showlegend=False, margin={"t": 40, "b": 50})
     with browser_page(1200, 440) as page:
         page.set_content(figure.to_html(include_plotlyjs=True))
         shoot(page, "losses")
