@@ -15,11 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pages.components.dataset.file_upload import ADDRESS, arrivals_dir
+from pages.components.runs.live_chart import LIBRARY
 from piper_core import access, api
 from piper_core.dataset.arrivals import receive
 from piper_core.dataset.intake import IntakeError
@@ -92,6 +93,11 @@ async def take_file(request: Request) -> JSONResponse:
     return JSONResponse({"size_bytes": size_bytes})
 
 
+async def chart_library(request: Request) -> FileResponse:
+    """Plotly for the live charts, once a browser: it is 5 MB."""
+    return FileResponse(LIBRARY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
+
+
 async def say_setting(request: Request, error: Exception) -> JSONResponse:
     """A settings file that was broken while the server runs: the sentence, not a bare 500."""
     return JSONResponse({"error": str(error)}, 400)
@@ -99,7 +105,11 @@ async def say_setting(request: Request, error: Exception) -> JSONResponse:
 
 app = st.App(
     "pages/router.py",
-    routes=[*(route(*each) for each in api.ROUTES), Route(ADDRESS, take_file, methods=["PUT"])],
+    routes=[
+        *(route(*each) for each in api.ROUTES),
+        Route(ADDRESS, take_file, methods=["PUT"]),
+        Route("/plotly.min.js", chart_library),
+    ],
     middleware=[Middleware(Guard)],
     exception_handlers={SettingError: say_setting},
 )

@@ -7,7 +7,6 @@ import streamlit as st
 from pages.components import page_links
 from pages.components.machine import cache_panel, gpu_panel, tensorboard_panel
 from pages.components.runs import run_curves, run_samples, run_state, run_table, run_view
-from pages.components.runs.live_chart import send_library
 from piper_core.runs.run import RunError, list_runs
 from piper_core.settings import SettingError, Settings
 
@@ -54,7 +53,7 @@ else:
         run_view.header(run, status, settings)
         st.fragment(run_view.progress, run_every=LIVE_POLL_S if alive else SLOW_POLL_S)(run, run_state.phase(status))
         st.subheader("Losses", anchor=False)
-        st.fragment(run_curves.show, run_every=CURVES_POLL_S)(run)
+        st.fragment(run_curves.show, run_every=CURVES_POLL_S if alive else SLOW_POLL_S)(run)
         heard, printed = st.columns(2)
         with heard:
             st.subheader(
@@ -76,5 +75,3 @@ with memory:
     gpu_panel.show(settings)
 with board:
     tensorboard_panel.show(settings)
-if runs:
-    send_library()

@@ -2,20 +2,28 @@
 
 `st.plotly_chart` makes a new element of each new figure, so every poll would throw the zoom away. This component hands
 the figure to `Plotly.react` instead, which keeps the zoom as long as the figure's `uirevision` stays the same. The
-library is the one inside the plotly package; it travels to the browser once, so nothing is fetched from elsewhere.
+library is the one inside the plotly package, served by app.py; nothing is fetched from elsewhere.
 """
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import plotly
 import streamlit as st
 
+LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+"""Plotly for browsers; app.py serves it as /plotly.min.js."""
 _HTML = "<div class='live-chart' style='width: 100%'></div>"
 _CHART = """
-const waiting = (ready) => window.Plotly ? ready() : setTimeout(() => waiting(ready), 50);
+const library = () => window.studioPlotly ??= new Promise((ready, failed) => {
+  if (window.Plotly) return ready();
+  const script = document.createElement("script");
+  script.src = new URL("plotly.min.js", document.baseURI);
+  script.onload = ready;
+  script.onerror = () => { window.studioPlotly = undefined; failed(); };
+  document.head.append(script);
+});
 
 export default function ({ data, parentElement }) {
   const chart = parentElement.querySelector(".live-chart");
@@ -36,14 +44,14 @@ export default function ({ data, parentElement }) {
   chart.style.height = `${layout.height}px`;
   chart.setAttribute("role", "figure");
   chart.setAttribute("aria-label", data.alt);
-  waiting(() => {
+  library().then(() => {
     if (!chart.isConnected) return;
     window.Plotly.react(chart, figure.data, layout, config);
     if (chart.sizes) return;
     // The window keeps its size when the sidebar opens; the chart does not.
     chart.sizes = new ResizeObserver(() => chart.clientWidth && window.Plotly.Plots.resize(chart));
     chart.sizes.observe(chart);
-  });
+  }, () => { chart.textContent = "The charts' library did not arrive: reload the page."; });
   return () => { chart.sizes?.disconnect(); window.Plotly?.purge(chart); };
 }
 """
@@ -53,19 +61,6 @@ def live_chart(figure: str, *, key: str, alt: str, height: int) -> None:
     """Show `figure`, a Plotly figure as JSON (`figure.to_json()`), in place of the one that this `key` showed before.
 
     `alt` says what it shows; `height` pixels are kept free until it is drawn.
-    A page with live charts calls `send_library` once, outside the fragments that poll.
     """
     show = st.components.v2.component("studio_live_chart", html=_HTML, js=_CHART, isolate_styles=False)
     show(key=key, data={"figure": figure, "alt": alt}, height=height)
-
-
-def send_library() -> None:
-    """Send Plotly's library to the browser, where it stays for all pages; call it last, for it is 5 MB."""
-    library = st.components.v2.component("studio_plotly_library", js=_library())
-    library(key="plotly_library", height=1)
-
-
-@functools.cache
-def _library() -> str:
-    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    return f"if (!window.Plotly) {{\n{source.read_text(encoding='utf-8')}\n}}\nexport default function () {{}}\n"
