@@ -48,15 +48,20 @@ class TensorBoardInfo:
 
 
 @dataclass(frozen=True)
-class Launched:
-    """It was started, and answers."""
+class _There:
+    """Its process is there."""
 
     info: TensorBoardInfo
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Where it answers, or will."""
         return self.info.url
+
+
+@dataclass(frozen=True)
+class Launched(_There):
+    """It was started, and answers."""
 
     @property
     def sentence(self) -> str:
@@ -65,15 +70,8 @@ class Launched:
 
 
 @dataclass(frozen=True)
-class Reused:
+class Reused(_There):
     """One for the same folder runs already."""
-
-    info: TensorBoardInfo
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return self.info.url
 
     @property
     def sentence(self) -> str:
@@ -94,16 +92,10 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class TimedOut:
+class TimedOut(_There):
     """It runs but has not answered yet; the next start reuses it once it does."""
 
-    info: TensorBoardInfo
     waited_s: float
-
-    @property
-    def url(self) -> str:
-        """Where it will answer."""
-        return self.info.url
 
     @property
     def sentence(self) -> str:
