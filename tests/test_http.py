@@ -91,6 +91,15 @@ def test_a_post_of_a_foreign_origin_is_refused(server: Server, path: str) -> Non
     assert "another site" in refused["error"]
 
 
+def test_the_charts_library_is_served_and_kept_by_the_browser(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/plotly.min.js")
+    response = connection.getresponse()
+    assert response.status == 200
+    assert "max-age" in str(response.getheader("cache-control"))
+    assert b"plotly" in response.read()[:2000].lower()
+
+
 def test_a_rebound_host_is_refused(server: Server) -> None:
     code, refused = ask(server, "GET", "/status", headers={"Host": "rebound.example"})
     assert code == 403
