@@ -13,7 +13,7 @@ from typing import Any
 from cache_utils.store import CacheStore
 from piper_core.runs.memory import release_memory
 from piper_core.runs.run import Run, RunError, list_runs, open_run
-from piper_core.runs.status import observe
+from piper_core.runs.status import status_of
 from piper_core.settings import Settings
 from piper_core.system import gpu, tensorboard
 
@@ -26,10 +26,10 @@ def status(settings: Settings, parameters: Mapping[str, Any]) -> Answer:
     now = time.time()
     if "run" in parameters:
         try:
-            return 200, _observed(_run(settings, parameters), now) or {"state": None}
+            return 200, status_of(_run(settings, parameters), now) or {"state": None}
         except RunError as error:
             return 404, {"error": str(error)}
-    return 200, {"runs": {run.name: _observed(run, now) for run in list_runs(settings.runs_dir)}}
+    return 200, {"runs": {run.name: status_of(run, now) for run in list_runs(settings.runs_dir)}}
 
 
 def clear_gpu_memory(settings: Settings, parameters: Mapping[str, Any]) -> Answer:
@@ -79,14 +79,6 @@ def tensorboard_status(settings: Settings, parameters: Mapping[str, Any]) -> Ans
     """Whether TensorBoard runs, and where."""
     info = tensorboard.status(settings.workspace_dir.absolute())
     return 200, {"running": info is not None, "url": info.url if info else None}
-
-
-def _observed(run: Run, now: float) -> dict[str, Any] | None:
-    try:
-        found = observe(run, now)
-    except RunError as error:  # one unreadable run must not hide the others
-        return {"state": None, "error": str(error)}
-    return found.to_dict() if found else None
 
 
 def _run(settings: Settings, parameters: Mapping[str, Any]) -> Run:

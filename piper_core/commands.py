@@ -11,7 +11,7 @@ from typing import Any
 
 from cache_utils.store import CacheStore
 from piper_core.runs.run import Run, RunError, list_runs, open_run
-from piper_core.runs.status import TrainingStatus, observe
+from piper_core.runs.status import TrainingStatus, observe, status_of
 from piper_core.settings import GIGABYTE, Settings
 from piper_core.training.config import ConfigError, TrainingConfig
 
@@ -168,12 +168,17 @@ def control(options: Namespace) -> int:
 
 
 def runs(options: Namespace) -> int:
-    found = [(run, observe(run, time.time())) for run in list_runs(Settings.load().runs_dir)]
+    found = list_runs(Settings.load().runs_dir)
     if options.json:
-        print(json.dumps({run.name: status.to_dict() if status else None for run, status in found}, indent=2))
+        print(json.dumps({run.name: status_of(run, time.time()) for run in found}, indent=2))
         return 0
-    for run, status in found:
-        print(status_line(run, status) if status else f"{run.name}: not started")
+    for run in found:
+        try:
+            status = observe(run, time.time())
+        except RunError as error:  # one unreadable run must not hide the others
+            print(f"{run.name}: {error}")
+        else:
+            print(status_line(run, status) if status else f"{run.name}: not started")
     if not found:
         print("No runs yet: python -m piper_core train DATASET --run NAME --max-steps 1000 starts one.")
     return 0

@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from piper_core.runs.run import write_json
+from piper_core.training.config import TrainingConfig
+
 COMMANDS = (
     "demo", "inspect", "train", "status", "stop", "pause", "resume", "runs", "doctor", "export", "speak", "cache",
 )  # fmt: skip
@@ -84,6 +87,21 @@ def test_inspect_finds_the_planted_defects(workspace: Path, tmp_path: Path) -> N
     assert inspected.returncode == 1
     codes = {finding["code"] for finding in json.loads((tmp_path / "report.json").read_text())["findings"]}
     assert {"clipping", "silent", "missing-audio", "unreadable", "empty-text", "duplicate-id"} <= codes
+
+
+def test_an_unreadable_run_hides_no_other(tmp_path: Path) -> None:
+    for name in ("damaged", "whole"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        write_json(folder / "config.json", TrainingConfig(name, "/data", max_steps=1).to_dict())
+    (tmp_path / "runs/damaged/status.json").write_text("{half")
+    listed = studio(tmp_path, "runs")
+    assert listed.returncode == 0, listed.stderr
+    assert "whole: not started" in listed.stdout
+    assert "not JSON" in listed.stdout
+    as_json = json.loads(studio(tmp_path, "runs", "--json").stdout)
+    assert as_json["whole"] is None
+    assert "not JSON" in as_json["damaged"]["error"]
 
 
 @pytest.mark.parametrize(

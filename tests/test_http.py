@@ -71,6 +71,20 @@ def test_clear_gpu_memory_with_no_run_says_so(server: Server) -> None:
     assert ask(server, "POST", "/clear_gpu_memory", {"run": "nobody"})[0] == 404
 
 
+def test_an_unreadable_run_hides_no_other(server: Server) -> None:
+    from piper_core.runs.run import write_json
+    from piper_core.training.config import TrainingConfig
+
+    folder = server.workspace / "runs" / "damaged"
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", TrainingConfig("damaged", "/data", max_steps=1).to_dict())
+    (folder / "status.json").write_text("{half")
+    code, answer = ask(server, "GET", "/status")
+    assert code == 200
+    assert "not JSON" in answer["runs"]["damaged"]["error"]
+    assert ask(server, "POST", "/clear_gpu_memory")[0] == 200
+
+
 def test_tensorboard_starts_is_reused_and_stops(server: Server) -> None:
     assert ask(server, "GET", "/tensorboard_status") == (200, {"running": False, "url": None})
     code, started = ask(server, "POST", "/start_tensorboard")

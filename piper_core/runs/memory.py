@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from piper_core.runs.control import request_memory_release
 from piper_core.runs.run import Run
-from piper_core.runs.status import observe
+from piper_core.runs.status import live_runs
 
 POLL_S = 0.2
 
@@ -18,20 +18,16 @@ def release_memory(runs: Iterable[Run], timeout_s: float) -> dict[str, int | Non
     A run that is not alive is left out. None: it has not answered in `timeout_s` seconds; the request stands, and
     it answers between its next two steps.
     """
-    asked: dict[Run, int] = {}
-    for run in runs:
-        status = observe(run, time.time())
-        if status is not None and status.is_alive_state:
-            asked[run] = request_memory_release(run)
+    asked = {run: request_memory_release(run) for run, _ in live_runs(runs, time.time())}
     released: dict[str, int | None] = {run.name: None for run in asked}
     deadline = time.monotonic() + timeout_s
     while asked and time.monotonic() < deadline:
         time.sleep(POLL_S)
+        alive = dict(live_runs(asked, time.time()))
         for run, request in list(asked.items()):
-            status = observe(run, time.time())
-            if status is None or not status.is_alive_state:
+            if run not in alive:
                 del asked[run]
-            elif status.memory.release_request >= request:
-                released[run.name] = status.memory.released_bytes
+            elif alive[run].memory.release_request >= request:
+                released[run.name] = alive[run].memory.released_bytes
                 del asked[run]
     return released

@@ -7,6 +7,7 @@ in the file: `reconcile` concludes it from the process.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args
 
@@ -192,6 +193,28 @@ def observe(run: Run, now: float) -> TrainingStatus | None:
     if observed is not None and observed.state == "crashed" and observed.error is None:
         observed = replace(observed, error=last_line(run.log_path))
     return observed
+
+
+def status_of(run: Run, now: float) -> dict[str, Any] | None:
+    """What `observe` says, as JSON for scripts: None for a run never started, the error for one that can't be read."""
+    try:
+        status = observe(run, now)
+    except RunError as error:  # one unreadable run must not hide the others
+        return {"state": None, "error": str(error)}
+    return status.to_dict() if status else None
+
+
+def live_runs(runs: Iterable[Run], now: float) -> list[tuple[Run, TrainingStatus]]:
+    """The runs whose trainer is at work; one whose files can't be read is left out, and hides no other."""
+    live = []
+    for run in runs:
+        try:
+            status = observe(run, now)
+        except RunError:
+            continue  # whoever lists the runs says what is wrong with it
+        if status is not None and status.is_alive_state:
+            live.append((run, status))
+    return live
 
 
 def reconcile(

@@ -8,8 +8,8 @@ import streamlit as st
 
 from pages.components import notice, quantities
 from piper_core.runs.memory import release_memory
-from piper_core.runs.run import Run, RunError, list_runs
-from piper_core.runs.status import TrainingStatus, observe
+from piper_core.runs.run import Run, list_runs
+from piper_core.runs.status import TrainingStatus, live_runs
 from piper_core.settings import Settings
 from piper_core.system import gpu
 
@@ -26,7 +26,7 @@ def show(settings: Settings) -> None:
 
 
 def _panel(settings: Settings) -> None:
-    live = _live(settings)
+    live = live_runs(list_runs(settings.runs_dir), time.time())
     devices = gpu.devices()
     if isinstance(devices, gpu.GpuUnavailable):
         st.caption(devices.reason)
@@ -57,18 +57,6 @@ def _panel(settings: Settings) -> None:
         with st.spinner("Asking the trainers …"):
             notice.leave(_PLACE, _release([run for run, _ in live]))
     notice.show(_PLACE)
-
-
-def _live(settings: Settings) -> list[tuple[Run, TrainingStatus]]:
-    found = []
-    for run in list_runs(settings.runs_dir):
-        try:
-            status = observe(run, time.time())
-        except RunError:
-            continue  # the list of runs says what is wrong with it
-        if status is not None and status.is_alive_state:
-            found.append((run, status))
-    return found
 
 
 def _held(status: TrainingStatus) -> str:
