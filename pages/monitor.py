@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import page_links
+from pages.components import empty
 from pages.components.machine import cache_panel, gpu_panel, tensorboard_panel
 from pages.components.runs import run_curves, run_samples, run_state, run_table, run_view
 from piper_core.runs.run import RunError, list_runs
@@ -29,18 +29,13 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
 
 # Guard: nothing to watch yet.
 if not runs:
-    with st.container(border=True, horizontal_alignment="center"):
-        st.space("small")
-        st.markdown("### No run yet", text_alignment="center")
-        st.markdown(
-            "A run turns a dataset into a voice. Start one on the Train page and watch it here:"
-            " progress, time left, losses, and what it sounds like.",
-            text_alignment="center",
-        )
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            page_links.link("train.py", "Start a run", icon=":material/model_training:")
-            page_links.link("setup.py", "Choose a dataset", icon=":material/library_music:")
-        st.space("small")
+    empty.show(
+        "No run yet",
+        "A run turns a dataset into a voice. Start one on the Train page and watch it here:"
+        " progress, time left, losses, and what it sounds like.",
+        ("train.py", "Start a run", ":material/model_training:"),
+        ("setup.py", "Choose a dataset", ":material/library_music:"),
+    )
 
 # Show: the run, its curves, its samples and its log; each polls in a fragment of its own.
 else:

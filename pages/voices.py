@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import page_links
+from pages.components import empty
 from pages.components.voices import voice_export, voice_speaker
 from piper_core.runs.run import list_runs
 from piper_core.settings import SettingError, Settings
@@ -25,18 +25,13 @@ st.title("Voices", anchor=False)
 
 # Guard: nothing to speak with yet.
 if not checkpoints and not voices:
-    with st.container(border=True, horizontal_alignment="center"):
-        st.space("small")
-        st.markdown("### No voice yet", text_alignment="center")
-        st.markdown(
-            "A run saves checkpoints as it learns. As soon as there is one, it can speak here,"
-            " and be exported as a Piper voice.",
-            text_alignment="center",
-        )
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            page_links.link("train.py", "Start a run", icon=":material/model_training:")
-            page_links.link("monitor.py", "Watch the runs", icon=":material/monitoring:")
-        st.space("small")
+    empty.show(
+        "No voice yet",
+        "A run saves checkpoints as it learns. As soon as there is one, it can speak here,"
+        " and be exported as a Piper voice.",
+        ("train.py", "Start a run", ":material/model_training:"),
+        ("monitor.py", "Watch the runs", ":material/monitoring:"),
+    )
     st.stop()
 
 # Show: export on the left, what can speak already on the right.

@@ -8,7 +8,6 @@ they are computed on the fly, which leaves the cache about six times smaller.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from piper_core.system.cores import cores
 
 if TYPE_CHECKING:
     from cache_utils.store import CacheStore
@@ -118,7 +119,7 @@ def prepare(
     A clip that can't be used is skipped with its reason. The entries are leased to `owner` before the first is
     written, so that a cache at its limit does not evict what this run needs. Raises FeatureError when the disk is full.
     """
-    jobs = jobs or os.cpu_count() or 1
+    jobs = jobs or cores()
     ready: dict[int, PreparedUtterance] = {}
     refused: dict[int, str] = {}
     hits = 0

@@ -3,6 +3,8 @@
 `theme`       the one look of every chart
 `player`      a clip to hear, at its own loudness
 `page_links`  a link to another page, with its parameters
+`empty`       a page with nothing to show yet
+`language`    asking for a language
 `notice`      what a button did, for a minute
 `quantities`  sizes, durations and rates in words
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from piper_core.dataset.kept_measurements import KeptMeasurements
 from piper_core.dataset.layouts import Dataset, read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
 from piper_core.dataset.text_rules import main_script
+from piper_core.system.cores import cores
 
 _Measured = ClipMeasurements | AudioHeader | Unreadable
 _Look = Callable[[Path], _Measured]
@@ -71,7 +71,7 @@ def inspect(
     kept = KeptMeasurements.open(cache_dir, dataset.folder)
     look: _Look = kept.measure if decodes else read_header
     try:
-        clips = list(_looked_at(dataset, look, kept, language if speaks else None, jobs or _cores(), on_progress))
+        clips = list(_looked_at(dataset, look, kept, language if speaks else None, jobs or cores(), on_progress))
     finally:
         problem = kept.close()
     if problem is not None:
@@ -96,10 +96,6 @@ def _check_language(language: str, not_checked: list[str]) -> bool:
         not_checked.append(f"{missing} So the texts were not turned into phonemes.")
         return False
     return True
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _looked_at(

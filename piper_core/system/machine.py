@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psutil
 
 from piper_core.settings import GIGABYTE
 from piper_core.system import gpu
+from piper_core.system.cores import cores
 from piper_core.system.disk import PARAMETERS
 from piper_core.training.config import Precision
 
@@ -84,7 +84,7 @@ def read_machine() -> Machine:
     memory = psutil.virtual_memory()
     limit = _container_memory_bytes()
     total = min(memory.total, limit) if limit else memory.total
-    return Machine(_cores(), total, min(memory.available, total), device)
+    return Machine(cores(), total, min(memory.available, total), device)
 
 
 def suggest_training(machine: Machine, preset: str, utterances: int, longest_clip_s: float | None = None) -> Suggestion:
@@ -163,15 +163,6 @@ def _power_of_two(most: int) -> int:
 
 def _free_bytes(device: gpu.GpuDevice) -> int:
     return device.total_bytes - device.used_bytes
-
-
-def _cores() -> int:
-    """The cores that this process may run on, no more than its container's quota of processor time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _words(Path("/sys/fs/cgroup/cpu.max"))  # cgroup v2: "max 100000" or "200000 100000", microseconds
-    if len(quota) == 2 and quota[0].isdigit():
-        cores = min(cores, max(1, int(quota[0]) // int(quota[1])))
-    return cores
 
 
 def _container_memory_bytes() -> int | None:

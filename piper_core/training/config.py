@@ -161,6 +161,11 @@ class TrainingConfig:
         if not 0 <= self.validation_share < 1:
             raise ConfigError(f"validation_share is {self.validation_share:g}; it has to be at least 0 and below 1.")
 
+    @property
+    def spoken_name(self) -> str:
+        """What the voice is called: its own name, else the run's."""
+        return self.voice_name or self.name
+
     def to_dict(self) -> dict[str, Any]:
         """As config.json holds it."""
         return asdict(self)

@@ -20,6 +20,7 @@ from piper_core.dataset.text import phoneme_ids
 from piper_core.features import FEATURE_VERSION, FeatureSettings, Prepared, PreparedUtterance, load_features
 from piper_core.runs.run import Run
 from piper_core.settings import Settings
+from piper_core.system.cores import cores
 from piper_core.training.callbacks import RunStopped, SaveCheckpoints, Watch
 from piper_core.training.checkpoints import AtomicCheckpointIO, remove_leftovers
 from piper_core.training.config import PRESETS, TrainingConfig
@@ -145,7 +146,7 @@ def fit(
 
 def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers: dict[str, int]) -> VitsModule:
     studio = {
-        "name": config.voice_name or config.name,
+        "name": config.spoken_name,
         "preset": config.preset,
         "language": config.language,
         "speakers": dict(speakers),
@@ -203,7 +204,7 @@ def _prepare_torch(device: torch.device) -> None:
         torch.backends.cudnn.allow_tf32 = True
     else:
         if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(max(1, len(os.sched_getaffinity(0))))
+            torch.set_num_threads(cores())
         torch.set_flush_denormal(True)  # a processor is many times slower on numbers next to nothing
 
 

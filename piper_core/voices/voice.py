@@ -23,7 +23,6 @@ from piper_core.voices.languages import language_of
 
 NOISE_SCALE, LENGTH_SCALE, NOISE_W = 0.667, 1.0, 0.8
 """How a voice speaks unless asked otherwise: variation of sound, duration (1 = as trained), variation of duration."""
-QUALITIES = ("x_low", "low", "medium", "high")
 _PROJECT = Path(__file__).resolve().parents[2]
 
 

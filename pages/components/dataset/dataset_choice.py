@@ -6,15 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.components import language as language_choice
 from pages.components.dataset import dataset_upload, recent_datasets
-from piper_core.dataset import text
 from piper_core.dataset.audio import librosa_problem
 from piper_core.dataset.demo_voice import demo_problem
 from piper_core.settings import Settings
 
 DATASET = "dataset"
 """Session state and the address both hold the chosen folder under this name; the Train page reads it."""
-DEFAULT_LANGUAGE = "en-us"
 _AT_HAND_SHOWN = 4
 _LAYOUTS = """
 A folder with a text file `metadata.csv` and the recordings in `wavs/` (or `wav/`, or beside it):
@@ -66,19 +65,9 @@ def forget() -> None:
 
 
 def language() -> str:
-    """Ask which language is spoken; English where espeak-ng's list can't be had, which is said."""
-    try:
-        known = text.languages()
-    except text.TextError as error:
-        st.caption(str(error))
-        return DEFAULT_LANGUAGE
-    names = {language.code: f"{language.name} ({language.code})" for language in known}
-    codes = list(names)
-    return st.selectbox(
+    """Ask which language is spoken."""
+    return language_choice.choose(
         "Language of the texts",
-        codes,
-        index=codes.index(DEFAULT_LANGUAGE),
-        format_func=names.__getitem__,
         key="dataset_language",
         persist_state="session",
         width=320,

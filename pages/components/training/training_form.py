@@ -10,10 +10,10 @@ from typing import Any
 
 import streamlit as st
 
+from pages.components import language as language_choice
 from pages.components.dataset import dataset_choice, recent_datasets
 from pages.components.training import checkpoint_starts, dataset_facts
 from pages.components.training.dataset_facts import DatasetFacts
-from piper_core.dataset import text
 from piper_core.documented import field_help
 from piper_core.settings import Settings
 from piper_core.system import gpu
@@ -141,22 +141,9 @@ def has_card() -> bool:
 
 
 def language() -> str:
-    """The language of the texts; English where espeak-ng's list can't be had, which is said."""
-    try:
-        names = {known.code: f"{known.name} ({known.code})" for known in text.languages()}
-    except text.TextError as error:
-        st.caption(str(error))
-        return dataset_choice.DEFAULT_LANGUAGE
-    codes = list(names)
-    given = st.session_state.get("dataset_language", dataset_choice.DEFAULT_LANGUAGE)
-    return st.selectbox(
-        "Language",
-        codes,
-        index=codes.index(given if given in names else dataset_choice.DEFAULT_LANGUAGE),
-        format_func=names.__getitem__,
-        key="train_language",
-        help=HELP["language"],
-    )
+    """The language of the texts: what the Dataset page was told, until another is chosen."""
+    given = st.session_state.get("dataset_language", language_choice.DEFAULT_LANGUAGE)
+    return language_choice.choose("Language", given=given, key="train_language", help=HELP["language"])
 
 
 def start(settings: Settings, preset_name: str) -> tuple[str | None, StartMode] | None:

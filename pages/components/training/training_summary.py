@@ -29,7 +29,7 @@ def lines(config: TrainingConfig, facts: DatasetFacts, batches: int) -> dict[str
     written = disk.checkpoint_bytes(config.preset) * (config.keep_best + 1)
     return {
         "Run": config.name,
-        "Voice": voice_name(config.language, config.voice_name or config.name, preset.quality),
+        "Voice": voice_name(config.language, config.spoken_name, preset.quality),
         "Clips": facts.line,
         "Begins with": begins,
         "Length": f"{steps:,} steps, {steps / batches:,.1f} epochs",

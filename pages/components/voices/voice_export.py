@@ -73,7 +73,7 @@ def show(checkpoint: CheckpointFile, settings: Settings) -> None:
         name = plain_name(
             st.text_input(
                 "Name of the voice",
-                plain_name(config.voice_name or config.name),
+                plain_name(config.spoken_name),
                 key=f"voice_name_{checkpoint.run}",
                 width=260,
                 help="The middle of the file's name: small letters, digits and underscores.",
