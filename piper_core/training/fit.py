@@ -79,7 +79,7 @@ def fit(
     """Trains until the configured end or a request to stop, whichever comes first."""
     _quiet()
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    _prepare_torch(device)
+    prepare_torch(device)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     remove_leftovers(run.checkpoints_dir)
     module = _module(config, feature_settings, speakers)
@@ -198,7 +198,7 @@ def _sentences(
     )
 
 
-def _prepare_torch(device: torch.device) -> None:
+def prepare_torch(device: torch.device) -> None:
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True

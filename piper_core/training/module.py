@@ -100,6 +100,22 @@ class GeneratorPass:
     dur: Tensor
 
 
+@dataclass(frozen=True)
+class Share:
+    """What part a batch is of a whole step: 1 where it is all of it, less where a step is made of several.
+
+    Micro-batches of one process and batches of several processes are such parts. Their losses and gradients, summed,
+    are those of the whole step: each loss is a mean over clips, frames or phonemes, so each part counts by its number.
+    """
+
+    clips: float | Tensor = 1.0
+    frames: float | Tensor = 1.0
+    phonemes: float | Tensor = 1.0
+
+
+WHOLE = Share()
+
+
 class VitsModule(pl.LightningModule):
     """`model_g` and `model_d` under the names of Piper's checkpoints.
 
@@ -168,28 +184,34 @@ class VitsModule(pl.LightningModule):
         return torch.nn.utils.rnn.pad_sequence([clip.T for clip in clips], batch_first=True).mT, frames, audio
 
     def gradients(
-        self, batch: Batch, loss_scale: float = 1.0, backward: Callable[[Tensor], None] = Tensor.backward
+        self,
+        batch: Batch,
+        loss_scale: float = 1.0,
+        backward: Callable[[Tensor], None] = Tensor.backward,
+        share: Share = WHOLE,
     ) -> dict[str, Tensor]:
         """Adds the gradients of both sides' losses on `batch` to the parameters, and returns the losses, detached.
 
+        Gradients and losses are `share` of a step's: those of its parts add up to the step's.
         `loss_scale` keeps 16-bit gradients inside the discriminators from vanishing (float16 mixed precision).
         """
         hyper = self.hparams
         out = self.generator_pass(batch)
+        mel, kl, dur = out.mel * share.clips, out.kl * share.frames, out.dur * share.phonemes
         at_output = out.generated.detach().requires_grad_(True)
         real_scores, real_maps = self.model_d(out.recorded)
         generated_scores, generated_maps = self.model_d(at_output)
         with torch.autocast(self.device.type, enabled=False):
-            gen = generator_adversarial_loss(generated_scores)
-            fm = feature_matching_loss(real_maps, generated_maps)
-            disc = discriminator_loss(real_scores, generated_scores)
+            gen = generator_adversarial_loss(generated_scores) * share.clips
+            fm = feature_matching_loss(real_maps, generated_maps) * share.clips
+            disc = discriminator_loss(real_scores, generated_scores) * share.clips
             (pull,) = torch.autograd.grad((gen + fm) * loss_scale, at_output, retain_graph=True)
-            own = out.mel * hyper["c_mel"] + out.kl * hyper["c_kl"] + out.dur
+            own = mel * hyper["c_mel"] + kl * hyper["c_kl"] + dur
             # d(own + <generated, pull>) is the gradient of the whole loss, since pull is d(gen + fm)/d(generated).
             surrogate = own + (out.generated.float() * (pull.float() / loss_scale)).sum()
         backward(disc)
         backward(surrogate)
-        losses = {"mel": out.mel, "kl": out.kl, "dur": out.dur, "fm": fm, "gen": gen, "disc": disc}
+        losses = {"mel": mel, "kl": kl, "dur": dur, "fm": fm, "gen": gen, "disc": disc}
         losses = {name: value.detach().float() for name, value in losses.items()}
         return {"loss_g": own.detach() + losses["gen"] + losses["fm"], "loss_d": losses["disc"], **losses}
 
