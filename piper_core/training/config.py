@@ -125,9 +125,11 @@ class TrainingConfig:
     learning_rate_d: float = 1e-4
     """Of the discriminators (AdamW)."""
     lr_decay: float = 0.999875
-    """Factor of the generator's learning rate an epoch."""
+    """Factor of the generator's learning rate an epoch; 1 keeps it, as Piper's trainer does."""
     lr_decay_d: float = 0.9999
-    """Factor of the discriminators' learning rate an epoch."""
+    """Factor of the discriminators' learning rate an epoch; 1 keeps it."""
+    use_mrd: bool = False
+    """Adds discriminators on spectrograms of three resolutions (UnivNet): finer detail, slower steps."""
     schema_version: int = field(default=1)
 
     def __post_init__(self) -> None:

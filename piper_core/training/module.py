@@ -16,12 +16,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from piper_core.training.config import NUM_SYMBOLS, PRESETS, TrainingConfig
 from piper_core.training.data import Batch
-from piper_core.vits.discriminators import MultiPeriodDiscriminator
+from piper_core.vits.discriminators import MultiPeriodDiscriminator, MultiResolutionDiscriminator
 from piper_core.vits.losses import (
     discriminator_loss,
     feature_matching_loss,
@@ -66,7 +66,7 @@ def hyper_parameters(config: TrainingConfig, num_speakers: int = 1) -> dict[str,
         "gin_channels": 512 if num_speakers > 1 else 0,
         "use_sdp": True,
         "segment_size": 8192,
-        "use_mrd": False,
+        "use_mrd": config.use_mrd,
         "learning_rate": config.learning_rate,
         "learning_rate_d": config.learning_rate_d,
         "betas": (0.8, 0.99),
@@ -132,6 +132,8 @@ class VitsModule(pl.LightningModule):
         self.studio = dict(studio or {})
         self.model_g = Synthesizer(synthesizer_config(hyper))
         self.model_d = MultiPeriodDiscriminator(width=discriminator_width)
+        if hyper.get("use_mrd"):
+            self.model_mrd = MultiResolutionDiscriminator(width=discriminator_width)
         self.mel_filters: Tensor
         filters = mel_filterbank(
             hyper["sample_rate"], hyper["filter_length"], hyper["mel_channels"], hyper["mel_fmin"], hyper["mel_fmax"]
@@ -183,6 +185,11 @@ class VitsModule(pl.LightningModule):
             ]
         return torch.nn.utils.rnn.pad_sequence([clip.T for clip in clips], batch_first=True).mT, frames, audio
 
+    def discriminators(self) -> list[tuple[str, nn.Module]]:
+        """Those that judge, each with the prefix of its losses' names."""
+        resolution = [("mrd_", self.model_mrd)] if self.hparams.get("use_mrd") else []
+        return [("", self.model_d), *resolution]
+
     def gradients(
         self,
         batch: Batch,
@@ -199,21 +206,25 @@ class VitsModule(pl.LightningModule):
         out = self.generator_pass(batch)
         mel, kl, dur = out.mel * share.clips, out.kl * share.frames, out.dur * share.phonemes
         at_output = out.generated.detach().requires_grad_(True)
-        real_scores, real_maps = self.model_d(out.recorded)
-        generated_scores, generated_maps = self.model_d(at_output)
+        judged: dict[str, Tensor] = {}
+        for prefix, discriminators in self.discriminators():
+            real_scores, real_maps = discriminators(out.recorded)
+            generated_scores, generated_maps = discriminators(at_output)
+            with torch.autocast(self.device.type, enabled=False):
+                judged[f"{prefix}fm"] = feature_matching_loss(real_maps, generated_maps) * share.clips
+                judged[f"{prefix}gen"] = generator_adversarial_loss(generated_scores) * share.clips
+                judged[f"{prefix}disc"] = discriminator_loss(real_scores, generated_scores) * share.clips
         with torch.autocast(self.device.type, enabled=False):
-            gen = generator_adversarial_loss(generated_scores) * share.clips
-            fm = feature_matching_loss(real_maps, generated_maps) * share.clips
-            disc = discriminator_loss(real_scores, generated_scores) * share.clips
-            (pull,) = torch.autograd.grad((gen + fm) * loss_scale, at_output, retain_graph=True)
+            disc = torch.stack([value for name, value in judged.items() if name.endswith("disc")]).sum()
+            adversarial = torch.stack([value for name, value in judged.items() if not name.endswith("disc")]).sum()
+            (pull,) = torch.autograd.grad(adversarial * loss_scale, at_output, retain_graph=True)
             own = mel * hyper["c_mel"] + kl * hyper["c_kl"] + dur
-            # d(own + <generated, pull>) is the gradient of the whole loss, since pull is d(gen + fm)/d(generated).
+            # d(own + <generated, pull>) is the gradient of the whole loss: pull is d(adversarial)/d(generated).
             surrogate = own + (out.generated.float() * (pull.float() / loss_scale)).sum()
         backward(disc)
         backward(surrogate)
-        losses = {"mel": mel, "kl": kl, "dur": dur, "fm": fm, "gen": gen, "disc": disc}
-        losses = {name: value.detach().float() for name, value in losses.items()}
-        return {"loss_g": own.detach() + losses["gen"] + losses["fm"], "loss_d": losses["disc"], **losses}
+        losses = {"loss_g": own + adversarial, "loss_d": disc, "mel": mel, "kl": kl, "dur": dur, **judged}
+        return {name: value.detach().float() for name, value in losses.items()}
 
     # Lightning
 
@@ -241,13 +252,13 @@ class VitsModule(pl.LightningModule):
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[torch.optim.lr_scheduler.LRScheduler]]:
         """AdamW for generator and discriminators, each with its exponential decay an epoch."""
         hyper = self.hparams
+        # One optimizer for all discriminators, in Piper's order: its checkpoints hold the state so.
+        judges = [parameter for _, network in self.discriminators() for parameter in network.parameters()]
         optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(
-                network.parameters(), lr=hyper[rate], betas=tuple(hyper[betas]), eps=hyper["eps"], fused=True
-            )
-            for network, rate, betas in (
-                (self.model_g, "learning_rate", "betas"),
-                (self.model_d, "learning_rate_d", "betas_d"),
+            torch.optim.AdamW(parameters, lr=hyper[rate], betas=tuple(hyper[betas]), eps=hyper["eps"], fused=True)
+            for parameters, rate, betas in (
+                (list(self.model_g.parameters()), "learning_rate", "betas"),
+                (judges, "learning_rate_d", "betas_d"),
             )
         ]
         schedules: list[torch.optim.lr_scheduler.LRScheduler] = [

@@ -17,7 +17,7 @@ from piper_core.training.config import PRESETS, Preset
 from piper_core.voices.checkpoint_file import CheckpointError, load_content
 from piper_core.voices.description import describe
 from piper_core.voices.networks import described_by, generator_shapes, synthesizer_config
-from piper_core.voices.starts import Applied, apply_start, possible_starts
+from piper_core.voices.starts import MRD, Applied, apply_start, possible_starts
 
 __all__ = [
     "STUDIO_KEY",
@@ -74,6 +74,11 @@ class Checkpoint:
     def parameters(self) -> int:
         """Numbers in the generator, the part that speaks."""
         return sum(math.prod(shape) for name, shape in self.shapes.items() if name.startswith("model_g."))
+
+    @property
+    def use_mrd(self) -> bool:
+        """Whether it was trained with the multi-resolution discriminator too."""
+        return any(name.startswith(MRD) for name in self.shapes)
 
     @property
     def language(self) -> str | None:

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from torch import nn
 
 from piper_core.training.config import Preset
-from piper_core.vits.discriminators import MultiPeriodDiscriminator
+from piper_core.vits.discriminators import MultiPeriodDiscriminator, MultiResolutionDiscriminator
 from piper_core.vits.synthesizer import Synthesizer, SynthesizerConfig
 
 
@@ -47,14 +48,22 @@ def synthesizer_config(hyper_parameters: dict[str, Any]) -> SynthesizerConfig:
 
 
 @functools.cache
-def preset_shapes(preset: Preset, num_symbols: int, num_speakers: int) -> Mapping[str, tuple[int, ...]]:
+def preset_shapes(
+    preset: Preset, num_symbols: int, num_speakers: int, use_mrd: bool = False
+) -> Mapping[str, tuple[int, ...]]:
     """The shapes of every weight that a run of `preset` trains, generator and discriminators."""
     described = described_by(preset) | {"num_symbols": num_symbols, "num_speakers": num_speakers}
     with torch.device("meta"):
-        discriminator = MultiPeriodDiscriminator(preset.discriminator_width)
+        judges: dict[str, nn.Module] = {"model_d": MultiPeriodDiscriminator(preset.discriminator_width)}
+        if use_mrd:
+            judges["model_mrd"] = MultiResolutionDiscriminator(preset.discriminator_width)
     return MappingProxyType(
         generator_shapes(described)
-        | {f"model_d.{name}": tuple(tensor.shape) for name, tensor in discriminator.state_dict().items()}
+        | {
+            f"{part}.{name}": tuple(tensor.shape)
+            for part, network in judges.items()
+            for name, tensor in network.state_dict().items()
+        }
     )
 
 

@@ -25,6 +25,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 VOCODER_PARTS = ("model_g.dec.", "model_g.enc_q.", "model_g.flow.")
 LEAST_SHARE = 0.05
 """A warmstart that fills less than this share of the networks is refused: it would be one from scratch in disguise."""
+MRD = "model_mrd."
 _EMBEDDING = "model_g.enc_p.emb.weight"
 _PARTS = {
     "model_g.enc_p.": "text encoder",
@@ -34,7 +35,7 @@ _PARTS = {
     "model_g.dec.": "decoder",
     "model_g.emb_g.": "speaker table",
     "model_d.": "discriminators",
-    "model_mrd.": "multi-resolution discriminator",
+    MRD: "multi-resolution discriminator",
 }
 
 
@@ -67,7 +68,7 @@ def possible_starts(
     `num_speakers` is the dataset's.
     """
     preset = PRESETS[config.preset]
-    target = preset_shapes(preset, NUM_SYMBOLS, num_speakers)
+    target = preset_shapes(preset, NUM_SYMBOLS, num_speakers, config.use_mrd)
     return {
         "resume": _why_no_resume(checkpoint, target, preset.name, preset.sample_rate, num_speakers),
         "warmstart": _why_no_warmstart(checkpoint.shapes, target, preset.name),
@@ -122,6 +123,12 @@ def _why_no_resume(
     if checkpoint.num_speakers != num_speakers:
         return (
             f"It has {_speakers(checkpoint.num_speakers)} and the dataset {_speakers(num_speakers)}. Choose warmstart."
+        )
+    if checkpoint.use_mrd != any(name.startswith(MRD) for name in target):
+        has = "has" if checkpoint.use_mrd else "lacks"
+        return (
+            f"It {has} the multi-resolution discriminator, which this run {'lacks' if checkpoint.use_mrd else 'has'}."
+            f" Turn use_mrd {'on' if checkpoint.use_mrd else 'off'}, or choose warmstart."
         )
     unlike = [name for name in {**target, **checkpoint.shapes} if target.get(name) != checkpoint.shapes.get(name)]
     if unlike:

@@ -84,7 +84,8 @@ def test_learning_rate_is_a_staircase() -> None:
 
 def test_every_loss_of_the_status_has_a_chart_and_a_label() -> None:
     shown = {name for chart in training_figures.LOSS_CHARTS for name in chart.names}
-    assert shown == {"loss_g", "loss_d", "mel", "kl", "dur", "fm", "gen", "disc", "val_mel"}
+    status = {"loss_g", "loss_d", "mel", "kl", "dur", "fm", "gen", "disc", "val_mel"}
+    assert shown == status | {"mrd_gen", "mrd_fm", "mrd_disc"}
     assert shown <= training_figures.LABELS.keys()
 
 

@@ -60,30 +60,35 @@ def gradients_of(module: VitsModule) -> dict[str, Tensor]:
     return found
 
 
-def test_one_discriminator_pass_gives_the_gradients_of_two() -> None:
+@pytest.mark.parametrize("use_mrd", [False, True])
+def test_one_discriminator_pass_gives_the_gradients_of_two(use_mrd: bool) -> None:
     """Each side's loss by the book (VITS eq. 7 to 10): a pass of its own through the discriminators, plain backward."""
-    module, clips = vits(), batch()
+    module, clips = vits(use_mrd=use_mrd), batch()
+    judges = [module.model_d, module.model_mrd] if use_mrd else [module.model_d]
     torch.manual_seed(5)
     losses = module.gradients(clips)
     ours = gradients_of(module)
 
     torch.manual_seed(5)
     out = module.generator_pass(clips)
-    real, fake = module.model_d(out.recorded), module.model_d(out.generated)
-    loss_g = (
-        generator_adversarial_loss(fake[0]) + feature_matching_loss(real[1], fake[1])
-        + 45 * out.mel + out.kl + out.dur
-    )  # fmt: skip
+    loss_g = 45 * out.mel + out.kl + out.dur
+    for judge in judges:
+        real, fake = judge(out.recorded), judge(out.generated)
+        loss_g = loss_g + generator_adversarial_loss(fake[0]) + feature_matching_loss(real[1], fake[1])
     loss_g.backward()
     book = {name: gradient for name, gradient in gradients_of(module).items() if name.startswith("model_g.")}
-    real, fake = module.model_d(out.recorded), module.model_d(out.generated.detach())
-    loss_d = discriminator_loss(real[0], fake[0])
+    loss_d = torch.zeros(())
+    for judge in judges:
+        loss_d = loss_d + discriminator_loss(judge(out.recorded)[0], judge(out.generated.detach())[0])
     loss_d.backward()
     book |= gradients_of(module)
 
     assert losses["loss_g"].item() == pytest.approx(loss_g.item(), rel=1e-5)
     assert losses["loss_d"].item() == pytest.approx(loss_d.item(), rel=1e-6)
     assert ours.keys() == book.keys()
+    assert any(name.startswith("model_mrd.") for name in ours) == use_mrd
+    assert losses.keys() >= {"fm", "gen", "disc"}
+    assert ("mrd_fm" in losses, "mrd_gen" in losses, "mrd_disc" in losses) == (use_mrd,) * 3
     for name, gradient in book.items():
         scale = gradient.abs().max().clamp(min=1e-6)
         assert ((ours[name] - gradient).abs().max() / scale).item() < 1e-4, name
@@ -157,22 +162,24 @@ def test_schedules_step_each_epoch() -> None:
 
 @pytest.mark.parametrize(
     ("name", "preset", "speakers"),
-    [("medium", "medium", 1), ("x_low", "x_low", 1), ("high", "high", 1), ("medium_4speakers", "medium", 4)],
-)
+    [("medium", "medium", 1), ("x_low", "x_low", 1), ("high", "high", 1), ("medium_4speakers", "medium", 4),
+     ("medium_mrd", "medium", 1)],
+)  # fmt: skip
 def test_the_contract(contract_file: Path, name: str, preset: str, speakers: int) -> None:
     """Names, shapes and hyper-parameters as piper-tts 1.8.0 writes them."""
     contract = json.loads(contract_file.read_text())[name]
     with torch.device("meta"):
-        module = vits(preset, speakers)
+        module = vits(preset, speakers, use_mrd=name.endswith("_mrd"))
     shapes = {key: list(tensor.shape) for key, tensor in module.state_dict().items()}
     assert shapes == contract["state_dict"]
     ours = json.loads(json.dumps(dict(module.hparams)))
     assert ours == contract["hyper_parameters"] | {"batch_size": 8}
 
 
-def test_piper_loads_what_we_save(piper_trainer: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("use_mrd", [False, True])
+def test_piper_loads_what_we_save(piper_trainer: Any, tmp_path: Path, use_mrd: bool) -> None:
     """piper.train 1.8.0 takes our checkpoint, strictly, with its optimizers."""
-    module = Cut(hyper_parameters(config("x_low")))
+    module = Cut(hyper_parameters(config("x_low")) | {"use_mrd": use_mrd})
     trainer = pl.Trainer(
         max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,

@@ -75,7 +75,7 @@ def with_another_discriminator() -> Checkpoint:
         (lambda: checkpoint_of("medium", num_symbols=130), "medium", 1, "130 phoneme symbols"),
         (lambda: checkpoint_of("medium"), "high", 1, "decoder differ"),
         (without_optimizers, "medium", 1, "optimizers"),
-        (with_another_discriminator, "medium", 1, "multi-resolution discriminator differ"),
+        (with_another_discriminator, "medium", 1, "Turn use_mrd on"),
     ],
 )
 def test_a_resume_that_would_fail_is_refused_with_the_reason(
@@ -84,6 +84,16 @@ def test_a_resume_that_would_fail_is_refused_with_the_reason(
     starts = possible_starts(make(), config(preset), speakers)
     assert said in str(starts["resume"])
     assert starts["warmstart"] is None, "what can't be resumed can still be built upon"
+
+
+def test_resuming_wants_the_same_discriminators() -> None:
+    with_mrd = replace(checkpoint_of("medium"), shapes=dict(preset_shapes(PRESETS["medium"], 256, 1, True)))
+    run_with_mrd = replace(config("medium"), use_mrd=True)
+    assert with_mrd.use_mrd
+    assert possible_starts(with_mrd, run_with_mrd) == {"resume": None, "warmstart": None, "vocoder": None}
+    starts = possible_starts(checkpoint_of("medium"), run_with_mrd)
+    assert "Turn use_mrd off" in str(starts["resume"])
+    assert starts["warmstart"] is None, "the new discriminators start as they are made"
 
 
 def test_starts_across_presets() -> None:

@@ -47,7 +47,7 @@ LOSS_CHARTS = (
     ),
     ChartOfLosses(
         "Adversarial",
-        ("gen", "disc", "fm"),
+        ("gen", "disc", "fm", "mrd_gen", "mrd_disc", "mrd_fm"),
         "A contest of two networks (gen, disc; fm compares their features), so no curve falls to zero. Level curves are"
         " healthy; one that runs away is not.",
     ),
@@ -66,6 +66,9 @@ LABELS = {
     "gen": "generator",
     "disc": "discriminators",
     "fm": "features",
+    "mrd_gen": "generator, spectra",
+    "mrd_disc": "discriminators, spectra",
+    "mrd_fm": "features, spectra",
     "loss_g": "generator",
     "loss_d": "discriminators",
 }
