@@ -6,6 +6,8 @@
 `fit`          networks, loaders and Lightning's Trainer put together
 `data`         features -> padded batches
 `module`       the five losses and the two optimizers
+`schedules`    warmup of the learning rate
+`averaging`    a moving average of the generator's weights
 `precision`    float32 or bfloat16, by a trial
 `callbacks`    losses, time left and checkpoints, between the steps
 `obedience`    stop, pause, release memory

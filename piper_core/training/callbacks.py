@@ -95,9 +95,10 @@ class Watch(pl.Callback):
         assert self._metrics is not None
         names = list(self._pending[0][3])
         rows = torch.stack([torch.stack([losses[name] for name in names]) for *_, losses in self._pending]).tolist()
-        rate = float(module.optimizers()[0].param_groups[0]["lr"])  # type: ignore[index]
+        decayed = float(module.optimizers()[0].param_groups[0]["lr"])  # type: ignore[index]
         for (step, epoch, time_s, _), row in zip(self._pending, rows, strict=True):
             losses = dict(zip(names, row, strict=True))
+            rate = decayed * module.rate_factor(step - 1)
             self._metrics.append(step, {"epoch": epoch, **losses, "learning_rate": rate}, time_s)
             if self._events:
                 self._events.scalars(step, losses)

@@ -128,6 +128,13 @@ class TrainingConfig:
     """Factor of the generator's learning rate an epoch; 1 keeps it, as Piper's trainer does."""
     lr_decay_d: float = 0.9999
     """Factor of the discriminators' learning rate an epoch; 1 keeps it."""
+    warmup_steps: int = 0
+    """Batches over which the learning rates rise from 0 to their full value; 0: full from the first, as Piper's."""
+    gradient_clip: float = 0.0
+    """Largest norm of all of a side's gradients in a step; larger ones are scaled down to it. 0: as they are."""
+    ema_decay: float = 0.0
+    """Keeps a moving average of the generator's weights with this decay, as 0.999, and validates, speaks and exports
+    with it; 0: none."""
     use_mrd: bool = False
     """Adds discriminators on spectrograms of three resolutions (UnivNet): finer detail, slower steps."""
     schema_version: int = field(default=1)
@@ -154,14 +161,15 @@ class TrainingConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; it has to be 1 or more.")
-        for name in ("num_workers", "keep_best", "seed"):
-            if getattr(self, name) < 0:
+        for name in ("num_workers", "keep_best", "seed", "warmup_steps", "gradient_clip"):
+            if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it has to be 0 or more.")
         for name in ("learning_rate", "learning_rate_d", "lr_decay", "lr_decay_d"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name):g}; it has to be above 0 and at most 1.")
-        if not 0 <= self.validation_share < 1:
-            raise ConfigError(f"validation_share is {self.validation_share:g}; it has to be at least 0 and below 1.")
+        for name in ("validation_share", "ema_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name):g}; it has to be at least 0 and below 1.")
 
     @property
     def spoken_name(self) -> str:

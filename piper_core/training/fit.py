@@ -155,7 +155,13 @@ def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers:
         "phoneme_map": "piper-tts default",
     }
     width = PRESETS[config.preset].discriminator_width
-    return VitsModule(hyper_parameters(config, max(1, len(speakers))), discriminator_width=width, studio=studio)
+    return VitsModule(
+        hyper_parameters(config, max(1, len(speakers))),
+        discriminator_width=width,
+        studio=studio,
+        warmup_steps=config.warmup_steps,
+        ema_decay=config.ema_decay,
+    )
 
 
 def _start(module: VitsModule, config: TrainingConfig) -> int:

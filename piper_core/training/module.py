@@ -10,7 +10,8 @@ its backward pass starts from there. tests/training/test_module.py holds this eq
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from piper_core.training.averaging import WeightAverage
 from piper_core.training.config import NUM_SYMBOLS, PRESETS, TrainingConfig
 from piper_core.training.data import Batch
+from piper_core.training.schedules import scaled_rates, warmup_factor
 from piper_core.vits.discriminators import MultiPeriodDiscriminator, MultiResolutionDiscriminator
 from piper_core.vits.losses import (
     discriminator_loss,
@@ -31,7 +34,7 @@ from piper_core.vits.losses import (
 from piper_core.vits.sequences import cut_segments
 from piper_core.vits.spectrogram import linear_spectrogram, mel_filterbank, mel_spectrogram, spectrogram_to_mel
 from piper_core.vits.synthesizer import Synthesizer
-from piper_core.voices.checkpoint import STUDIO_KEY, synthesizer_config
+from piper_core.voices.checkpoint import AVERAGE_KEY, STUDIO_KEY, synthesizer_config
 
 
 def hyper_parameters(config: TrainingConfig, num_speakers: int = 1) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def hyper_parameters(config: TrainingConfig, num_speakers: int = 1) -> dict[str,
         "warmup_epochs": 0,
         "c_mel": 45,
         "c_kl": 1.0,
-        "grad_clip": None,
+        "grad_clip": config.gradient_clip or None,  # stored by Piper, never used there
         "vocoder_warmstart_ckpt": None,
         "warmstart_ckpt": None,
         "mos_metric": None,
@@ -121,10 +124,17 @@ class VitsModule(pl.LightningModule):
 
     `hyper` is as `hyper_parameters` returns it; `studio` is what a checkpoint keeps of ours under STUDIO_KEY
     (preset, language, speakers, feature settings); `discriminator_width` is below 1 in the preset tiny only.
+    `warmup_steps` and `ema_decay` are as in TrainingConfig: Piper's hyper-parameters have no place for them.
     """
 
     def __init__(
-        self, hyper: dict[str, Any], *, discriminator_width: float = 1.0, studio: dict[str, Any] | None = None
+        self,
+        hyper: dict[str, Any],
+        *,
+        discriminator_width: float = 1.0,
+        studio: dict[str, Any] | None = None,
+        warmup_steps: int = 0,
+        ema_decay: float = 0.0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -142,6 +152,9 @@ class VitsModule(pl.LightningModule):
         self.steps_done = 0
         """Batches trained on since step 0, over all resumes. (Lightning's global_step counts each optimizer's.)"""
         self.batches_done_in_epoch = 0
+        self._warmup_steps, self._ema_decay = warmup_steps, ema_decay
+        self._average: WeightAverage | None = None
+        self._stored_average: dict[str, Tensor] | None = None
         self.latest: dict[str, Tensor] = {}
         """The latest step's losses, detached, on the device."""
 
@@ -234,16 +247,45 @@ class VitsModule(pl.LightningModule):
         assert isinstance(optimizers, list)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         self.latest = self.gradients(batch, scaler.get_scale() if scaler is not None else 1.0, self.manual_backward)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        self.steps_done += 1
+        self.update(optimizers, scaler)
         self.batches_done_in_epoch += 1
+
+    def update(self, optimizers: Sequence[Any], scaler: torch.amp.GradScaler | None = None) -> None:
+        """A step of every optimizer on the gradients that are there, as the run's settings say; clears them."""
+        clip = self.hparams["grad_clip"]
+        with scaled_rates(optimizers, self.rate_factor(self.steps_done)):
+            for optimizer in optimizers:
+                if clip:
+                    if scaler is not None:
+                        scaler.unscale_(getattr(optimizer, "optimizer", optimizer))
+                    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+                    nn.utils.clip_grad_norm_(parameters, clip)
+                optimizer.step()
+                optimizer.zero_grad()
+        self.steps_done += 1
+        if self._average is not None:
+            self._average.update(self.steps_done)
+
+    def rate_factor(self, steps_done: int) -> float:
+        """What the optimizers' learning rates are multiplied by in the step after `steps_done`."""
+        return warmup_factor(steps_done, self._warmup_steps)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Inside it the generator has the averaged weights, where the run keeps an average."""
+        return self._average.applied() if self._average is not None else nullcontext()
+
+    def on_fit_start(self) -> None:
+        """Begins the average of the weights, or takes up that of the checkpoint, now that the device is known."""
+        if self._ema_decay > 0:
+            self._average = WeightAverage(self.model_g, self._ema_decay)
+            if self._stored_average is not None:
+                self._average.load_state_dict(self._stored_average)
+                self._stored_average = None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses on held-out utterances with the same noise and segments each time, so that checkpoints compare."""
         cards = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cards):
+        with self.averaged(), torch.random.fork_rng(devices=cards):
             torch.manual_seed(batch_idx)
             out = self.generator_pass(batch)
         losses = {"val_mel": out.mel, "val_kl": out.kl, "val_dur": out.dur}
@@ -284,9 +326,12 @@ class VitsModule(pl.LightningModule):
         """Adds our own key."""
         progress = {"step": self.steps_done, "batches_done_in_epoch": self.batches_done_in_epoch}
         checkpoint[STUDIO_KEY] = {**self.studio, **progress, "epoch": self.current_epoch}
+        if self._average is not None:
+            checkpoint[AVERAGE_KEY] = self._average.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes up the count of steps; a checkpoint of Piper's own trainer counts two optimizer steps a batch."""
         ours = checkpoint.get(STUDIO_KEY, {})
+        self._stored_average = checkpoint.get(AVERAGE_KEY)
         self.steps_done = int(ours.get("step", checkpoint.get("global_step", 0) // 2))
         self.batches_done_in_epoch = int(ours.get("batches_done_in_epoch", 0))

@@ -72,6 +72,7 @@ def speak(module: VitsModule, sentence: Sentence) -> np.ndarray:
     module.model_g.eval()
     try:
         with (
+            module.averaged(),
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
             torch.inference_mode(),
             torch.autocast(device.type, enabled=False),

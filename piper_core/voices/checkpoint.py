@@ -20,6 +20,7 @@ from piper_core.voices.networks import described_by, generator_shapes, synthesiz
 from piper_core.voices.starts import MRD, Applied, apply_start, possible_starts
 
 __all__ = [
+    "AVERAGE_KEY",
     "STUDIO_KEY",
     "Applied",
     "Checkpoint",
@@ -35,6 +36,10 @@ __all__ = [
 
 STUDIO_KEY = "piper_studio"
 """Where our trainer notes what Piper's hyper-parameters have no place for: language, voice name, speakers."""
+
+AVERAGE_KEY = "piper_studio_average"
+"""Where our trainer keeps the averaged weights of a run with `ema_decay`, by the generator's names; Piper's does not
+look there."""
 
 _EMBEDDING = "model_g.enc_p.emb.weight"
 _SPEAKERS = "model_g.emb_g.weight"
@@ -67,6 +72,8 @@ class Checkpoint:
     """Of every weight, by its name in the state dict."""
     optimizer_parameters: tuple[int, ...] = field(default=(), repr=False)
     """Tensors that each stored optimizer state covers; empty when the file holds weights alone."""
+    averaged: bool = False
+    """Whether it holds averaged weights too, which are then those that speak."""
     studio: dict[str, Any] = field(default_factory=dict, repr=False)
     """Our trainer's note: language, name, speakers; empty in other trainers' checkpoints."""
 
@@ -132,16 +139,31 @@ def read_checkpoint(path: Path) -> Checkpoint:
         hyper_parameters=hyper_parameters,
         shapes=shapes,
         optimizer_parameters=optimizers,
+        averaged=bool(_average(content, weights, path)),
         studio=dict(studio) if isinstance(studio, dict) else {},
     )
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
+def load_weights(path: Path, *, averaged: bool = False) -> dict[str, Tensor]:
     """The state dict, on the processor and mapped from disk: copy a tensor before changing it.
 
+    With `averaged` the generator's weights are the averaged ones, where there are such: those that speak.
     Raises CheckpointError.
     """
-    return _weights(load_content(path), path)
+    content = load_content(path)
+    weights = _weights(content, path)
+    return {**weights, **_average(content, weights, path)} if averaged else weights
+
+
+def _average(content: dict[str, Any], weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    average = content.get(AVERAGE_KEY)
+    if average is None:
+        return {}
+    named = {f"model_g.{name}": tensor for name, tensor in average.items()} if isinstance(average, dict) else {}
+    alike = (isinstance(t, Tensor) and name in weights and t.shape == weights[name].shape for name, t in named.items())
+    if not named or not all(alike):
+        raise CheckpointError(f"{path.name} holds averaged weights that are not those of its network.")
+    return named
 
 
 def _weights(content: dict[str, Any], path: Path) -> dict[str, Tensor]:

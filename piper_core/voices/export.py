@@ -116,7 +116,7 @@ def build_synthesizer(checkpoint: Checkpoint) -> Synthesizer:
     """
     weights = {
         name.removeprefix("model_g."): tensor
-        for name, tensor in load_weights(checkpoint.path).items()
+        for name, tensor in load_weights(checkpoint.path, averaged=True).items()
         if name.startswith("model_g.")
     }
     broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]

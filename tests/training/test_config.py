@@ -25,6 +25,8 @@ def test_the_defaults_train_as_piper_does(contract_file: Path) -> None:
     for name in ("learning_rate", "learning_rate_d", "lr_decay", "lr_decay_d"):
         assert getattr(ours, name) == piper[name]
     assert PRESETS["medium"].sample_rate == piper["sample_rate"]
+    assert (ours.use_mrd, ours.gradient_clip or None) == (piper["use_mrd"], piper["grad_clip"])
+    assert (ours.warmup_steps, ours.ema_decay) == (0, 0)
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
@@ -58,6 +60,9 @@ def test_every_field_says_what_it_is() -> None:
         ({"start": "resume"}, "go together"),
         ({"checkpoint": "/a.ckpt"}, "go together"),
         ({"max_steps": None}, "when to stop"),
+        ({"ema_decay": 1.0}, "below 1"),
+        ({"warmup_steps": -1}, "0 or more"),
+        ({"gradient_clip": float("nan")}, "0 or more"),
         ({"max_steps": 0}, "max_steps is 0"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"sample_every_steps": 0}, "sample_every_steps is 0"),

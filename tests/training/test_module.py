@@ -6,6 +6,7 @@ import json
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,11 @@ def test_the_contract(contract_file: Path, name: str, preset: str, speakers: int
     assert ours == contract["hyper_parameters"] | {"batch_size": 8}
 
 
-@pytest.mark.parametrize("use_mrd", [False, True])
-def test_piper_loads_what_we_save(piper_trainer: Any, tmp_path: Path, use_mrd: bool) -> None:
-    """piper.train 1.8.0 takes our checkpoint, strictly, with its optimizers."""
-    module = Cut(hyper_parameters(config("x_low")) | {"use_mrd": use_mrd})
+@pytest.mark.parametrize("options", [{}, {"use_mrd": True, "ema_decay": 0.9, "gradient_clip": 1.0, "warmup_steps": 9}])
+def test_piper_loads_what_we_save(piper_trainer: Any, tmp_path: Path, options: dict[str, Any]) -> None:
+    """piper.train 1.8.0 takes our checkpoint, strictly, with its optimizers, whatever the settings."""
+    chosen = replace(config("x_low"), **options)
+    module = Cut(hyper_parameters(chosen), ema_decay=chosen.ema_decay, warmup_steps=chosen.warmup_steps)
     trainer = pl.Trainer(
         max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
