@@ -9,8 +9,11 @@ from pathlib import Path
 TEMPORARY_SUFFIX = ".tmp"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write `data` to `path` so that a reader, or a power cut, sees the old file or the new one, never a half.
+
+    Without `durable` readers still see all or nothing, but a power cut in the seconds after may leave a damaged file:
+    for what can be made again, and whose reader knows a damaged one.
 
     The temporary file beside it is named `.PID.RANDOM.tmp`: whose process is gone is a stray.
     Raises OSError (disk full, no permission); the temporary file is then gone and `path` untouched.
@@ -19,8 +22,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -53,6 +53,7 @@ class CacheStore:
         self.max_bytes = max_bytes
         self.threshold = threshold
         self._entries_dir = root / "entries"
+        self._entries_text = str(self._entries_dir)
         self._leases_dir = root / "leases"
         self._budget_lock = threading.Lock()
         self._budget: int | None = None  # bytes that may be written before the volume is counted again
@@ -89,6 +90,18 @@ class CacheStore:
         """Whether every entry is there. Marks no use. Lease them first, or they may go between question and use."""
         return all(map(self.contains, keys))
 
+    def sizes(self, keys: Iterable[str]) -> dict[str, int]:
+        """The bytes of those entries that are there. Marks their use."""
+        found = {}
+        for key in keys:
+            path = self._name(key)
+            try:
+                os.utime(path)
+                found[key] = os.stat(path).st_size  # noqa: PTH116 - asked for every clip at once: see `_name`
+            except FileNotFoundError:
+                continue
+        return found
+
     def entries(self) -> list[Entry]:
         """Every entry, in no order."""
         return list(self._scan())
@@ -102,11 +115,15 @@ class CacheStore:
     def put(self, key: str, data: bytes) -> Path:
         """Write the entry, whole or not at all, and cull when the volume passes the limit (never this entry).
 
-        Raises OSError when the disk is full or can't be written.
+        It is not forced onto the disk, which takes longer than making it: after a power cut it may be damaged, and its
+        reader has to know. Raises OSError when the disk is full or can't be written.
         """
         path = self._file(key)
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, data)
+        try:
+            write_atomically(path, data, durable=False)
+        except FileNotFoundError:  # the first of its folder
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, data, durable=False)
         with self._budget_lock:
             if self._budget is not None:
                 self._budget -= len(data)
@@ -114,6 +131,10 @@ class CacheStore:
         if due:
             self._free(above=self.max_bytes, down_to=self._target, keep={key})
         return path
+
+    def discard(self, key: str) -> None:
+        """Remove the entry, leased or not: for one that its reader found damaged."""
+        self._file(key).unlink(missing_ok=True)
 
     # Leases
 
@@ -124,7 +145,7 @@ class CacheStore:
         """
         keys = list(keys)
         for key in keys:
-            self._file(key)
+            self._name(key)
         with file_lock(self.root / "lock"):  # an eviction under way does not know this lease: wait until it is done
             leases.take(self._leases_dir, owner, keys)
 
@@ -221,6 +242,10 @@ class CacheStore:
                 yield Entry(file.name, stat.st_size, stat.st_mtime)
 
     def _file(self, key: str) -> Path:
+        return Path(self._name(key))
+
+    def _name(self, key: str) -> str:
+        """The entry's file, as text: a Path takes longer to make than its file to be looked up."""
         if not _KEY.fullmatch(key):
             raise ValueError(f"{key!r} is no key: use 2 to 200 letters, digits, '_', '-' or '.', two letters first.")
-        return self._entries_dir / key[:2] / key
+        return f"{self._entries_text}/{key[:2]}/{key}"

@@ -30,6 +30,7 @@ __all__ = [
     "measure",
     "mel_spectrogram",
     "read_header",
+    "resample",
     "waveform_envelope",
 ]
 
@@ -104,17 +105,28 @@ def load_clip(path: Path, sample_rate: int | None = None, max_s: float = MAX_CLI
         raise AudioError(f"{path.name} can't be read. {decoded.reason}")
     header, samples = decoded
     audio = mono(samples)
-    if sample_rate is None or sample_rate == header.sample_rate:
+    if sample_rate is None:
         return audio, header.sample_rate
+    try:
+        return resample(audio, header.sample_rate, sample_rate), sample_rate
+    except AudioError as error:
+        raise AudioError(f"{path.name} {error}") from None
+
+
+def resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """float32 audio [N] at `to_rate` Hz, as librosa.resample does it (soxr, high quality). Raises AudioError.
+
+    soxr may give a sample more or less than the length times the rates' ratio, rounded up: a zero makes up for it.
+    """
+    if from_rate == to_rate:
+        return audio
     try:
         import soxr
     except ImportError:
-        raise AudioError(
-            f"{path.name} has {header.sample_rate} Hz; to bring it to {sample_rate} Hz install: pip install soxr"
-        ) from None
-    return soxr.resample(audio, header.sample_rate, sample_rate, quality="HQ").astype(
-        np.float32, copy=False
-    ), sample_rate
+        raise AudioError(f"has {from_rate} Hz; to bring it to {to_rate} Hz install: pip install soxr") from None
+    resampled = soxr.resample(audio, from_rate, to_rate, quality="HQ").astype(np.float32, copy=False)
+    size = math.ceil(len(audio) * (to_rate / from_rate))
+    return resampled[:size] if len(resampled) >= size else np.pad(resampled, (0, size - len(resampled)))
 
 
 def mel_spectrogram(audio: np.ndarray, sample_rate: int, mels: int = 80) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def encode(text: str, language: str) -> PhonemeIds:
 
 def encode_phonemes(sentences: Sequence[Sequence[str]]) -> PhonemeIds:
     """Ids of phonemes that `phonemize` gave."""
-    id_map = phoneme_id_map()
+    id_map = _id_map()
     pad, ids, unknown = id_map["_"], [], []
     for sentence in sentences:
         ids += [*id_map["^"], *pad]
@@ -104,10 +104,15 @@ def phoneme_ids(text: str, language: str) -> list[int]:
 
 def phoneme_id_map() -> dict[str, list[int]]:
     """Piper's table: phoneme -> ids. A copy, to be written into a voice's configuration."""
+    return {phoneme: list(ids) for phoneme, ids in _id_map().items()}
+
+
+@functools.cache
+def _id_map() -> Mapping[str, Sequence[int]]:
     _require_piper()
     from piper.phoneme_ids import DEFAULT_PHONEME_ID_MAP
 
-    return {phoneme: list(ids) for phoneme, ids in DEFAULT_PHONEME_ID_MAP.items()}
+    return DEFAULT_PHONEME_ID_MAP
 
 
 def _require_piper() -> Path:

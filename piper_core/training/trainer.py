@@ -103,7 +103,7 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
 
     from piper_core.dataset.layouts import read_dataset
-    from piper_core.features import FeatureSettings, PreparingProgress, prepare, speaker_ids
+    from piper_core.features import FeatureSettings, PreparingProgress, best_trim, prepare, silero_problem, speaker_ids
 
     dataset = read_dataset(Path(config.dataset), config.metadata)
     speakers = speaker_ids(utterance.speaker for utterance in dataset.utterances)
@@ -132,7 +132,13 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
     def asked_to_stop() -> bool:
         return stop.is_set() or read_control(run).command == "stop"
 
-    features = FeatureSettings(sample_rate=PRESETS[config.preset].sample_rate, language=config.language)
+    features = FeatureSettings(
+        sample_rate=PRESETS[config.preset].sample_rate, language=config.language, trim=best_trim()
+    )
+    if features.trim == "silero":
+        _LOGGER.info("Silence at the clips' edges is found by Silero's voice activity detector, as Piper does.")
+    else:
+        _LOGGER.warning("Silence at the clips' edges is found by loudness, not as Piper does: %s.", silero_problem())
     reporter.update(force=True, message=f"Reading {total} clips.")
     prepared = prepare(
         dataset.usable,

@@ -83,14 +83,29 @@ def test_limits_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         CacheStore(tmp_path, 10, threshold=1.5)
 
 
+def test_sizes_are_of_what_is_there_and_mark_its_use(tmp_path: Path) -> None:
+    store = CacheStore(tmp_path, 10**6)
+    for key in ("aa-old", "bb-new"):
+        os.utime(store.put(key, b"12345"), (1.0, 1.0))
+    assert store.sizes(["aa-old", "cc-none"]) == {"aa-old": 5}
+    used = {entry.key: entry.last_used for entry in store.entries()}
+    assert used["bb-new"] == 1.0
+    assert used["aa-old"] > 1.0
+    store.discard("aa-old")
+    store.discard("aa-old")
+    assert store.sizes(["aa-old", "bb-new"]) == {"bb-new": 5}
+    with pytest.raises(ValueError, match="no key"):
+        store.sizes(["../x"])
+
+
 def test_a_failed_write_leaves_the_old_entry_and_no_stray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = CacheStore(tmp_path, 10**6)
     store.put("abcd", b"old")
 
-    def disk_full(_: int) -> None:
+    def disk_full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", disk_full)
+    monkeypatch.setattr(Path, "replace", disk_full)
     with pytest.raises(OSError, match="No space left"):
         store.put("abcd", b"new")
     assert store.get("abcd") == b"old"

