@@ -6,4 +6,6 @@
 `stepping`      training steps on request, in Lightning's own loop, for either side
 `peer_steps`    the peer's steps (runs in its environment)
 `our_steps`     ours (runs in this one)
+`peer_prepare`  the peer's preparing of a dataset (runs in its environment)
+`our_prepare`   ours (runs in this one)
 """

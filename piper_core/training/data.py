@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from cache_utils.store import CacheStore
 from piper_core.features import PreparedUtterance, load_features
+from piper_core.training.batching import LengthBatches, batch_count
 
 
 class Batch(NamedTuple):
@@ -34,6 +35,9 @@ class Batch(NamedTuple):
     speaker_ids: Tensor
     """int64 [B]; zeros for a single speaker"""
 
+
+PREFETCHED = 4
+"""Batches that a worker reads ahead."""
 
 Item = tuple[np.ndarray, np.ndarray, int]  # phoneme ids int64 [T], audio int16 [N], speaker id
 
@@ -56,43 +60,18 @@ class FeatureDataset(Dataset[Item]):
 
 def collate(items: Sequence[Item]) -> Batch:
     """Pads a list of clips into one Batch."""
-    phoneme_ids = torch.zeros(len(items), max(len(ids) for ids, _, _ in items), dtype=torch.int64)
-    audio = torch.zeros(len(items), max(len(samples) for _, samples, _ in items), dtype=torch.int16)
+    phoneme_ids = np.zeros((len(items), max(len(ids) for ids, _, _ in items)), np.int64)
+    audio = np.zeros((len(items), max(len(samples) for _, samples, _ in items)), np.int16)
     for row, (ids, samples, _) in enumerate(items):
-        phoneme_ids[row, : len(ids)] = torch.as_tensor(ids)
-        audio[row, : len(samples)] = torch.as_tensor(samples.copy())  # a blob's memory is read-only
+        phoneme_ids[row, : len(ids)] = ids
+        audio[row, : len(samples)] = samples
     return Batch(
-        phoneme_ids,
+        torch.from_numpy(phoneme_ids),
         torch.tensor([len(ids) for ids, _, _ in items]),
-        audio,
+        torch.from_numpy(audio),
         torch.tensor([len(samples) for _, samples, _ in items]),
         torch.tensor([speaker for _, _, speaker in items]),
     )
-
-
-class EpochSampler(Sampler[int]):
-    """A permutation of `length` items drawn from (seed, epoch), so that a resumed run goes on where it was.
-
-    `start_epoch` and `skip_items` place the first pass: the items already seen of that epoch are left out.
-    """
-
-    def __init__(self, length: int, seed: int, start_epoch: int = 0, skip_items: int = 0) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = start_epoch
-        self._skip = (start_epoch, skip_items)
-
-    def __len__(self) -> int:
-        return self.length
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the start of each epoch."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        order = torch.randperm(self.length, generator=torch.Generator().manual_seed(self.seed + 100_003 * self.epoch))
-        first_epoch, skip = self._skip
-        return iter(order[skip if self.epoch == first_epoch else 0 :].tolist())
 
 
 def split(
@@ -119,7 +98,10 @@ def _start_worker(_: int) -> None:
 
 
 class VitsDataModule(pl.LightningDataModule):
-    """Loaders for training (shuffled anew each epoch) and validation (in order)."""
+    """Loaders for training (batches of clips of like length, shuffled anew each epoch) and validation (in order).
+
+    Several processes share each batch; Lightning has to leave the sampler alone then (use_distributed_sampler=False).
+    """
 
     def __init__(
         self,
@@ -131,7 +113,9 @@ class VitsDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         seed: int = 1234,
         pin_memory: bool = False,
+        processes: int = 1,
     ) -> None:
+        """`batch_size` is one process's. `processes` counts until a trainer is attached, which knows better."""
         super().__init__()
         self.training = FeatureDataset(training, store)
         self.held_out = FeatureDataset(held_out, store)
@@ -139,35 +123,52 @@ class VitsDataModule(pl.LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.pin_memory = pin_memory
+        self._processes = processes
+
+    @property
+    def processes(self) -> int:
+        """How many share each batch."""
+        return self.trainer.world_size if self.trainer else self._processes
 
     @property
     def batches_per_epoch(self) -> int:
         """Steps in one pass over the training utterances."""
-        return -(-len(self.training) // self.batch_size)
+        return batch_count(len(self.training), self.batch_size * self.processes, self.processes)
+
+    def longest_batch(self) -> Batch:
+        """The `batch_size` longest clips together: no batch of an epoch takes more memory."""
+        by_length = sorted(
+            range(len(self.training)), key=lambda index: self.training.utterances[index].sample_count, reverse=True
+        )
+        return collate([self.training[index] for index in by_length[: self.batch_size]])
 
     def train_dataloader(self) -> DataLoader[Item]:
         """Placed, after a resume, behind the batches of the present epoch that were already trained on."""
         batches_done = getattr(self.trainer.lightning_module, "batches_done_in_epoch", 0) if self.trainer else 0
         start_epoch = self.trainer.current_epoch if self.trainer else 0
-        start_epoch += batches_done // self.batches_per_epoch
-        skip = (batches_done % self.batches_per_epoch) * self.batch_size
-        return self._loader(self.training, EpochSampler(len(self.training), self.seed, start_epoch, skip))
-
-    def val_dataloader(self) -> DataLoader[Item]:
-        """Empty where nothing is held out."""
-        return self._loader(self.held_out, None)
-
-    def _loader(self, dataset: FeatureDataset, sampler: EpochSampler | None) -> DataLoader[Item]:
-        # Validation reads few clips now and then: processes of its own would cost more than they bring.
-        workers = self.num_workers if sampler is not None else 0
+        batches = LengthBatches(
+            [utterance.sample_count for utterance in self.training.utterances],
+            self.batch_size,
+            seed=self.seed,
+            start_epoch=start_epoch + batches_done // self.batches_per_epoch,
+            skip_batches=batches_done % self.batches_per_epoch,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            processes=self.processes,
+        )
         return DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=sampler,
+            self.training,
+            batch_sampler=batches,
             collate_fn=collate,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            prefetch_factor=4 if workers > 0 else None,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            prefetch_factor=PREFETCHED if self.num_workers > 0 else None,
             pin_memory=self.pin_memory,
             worker_init_fn=_start_worker,
         )
+
+    def val_dataloader(self) -> DataLoader[Item]:
+        """Empty where nothing is held out.
+
+        Read in this process: few clips now and then, for which processes of their own would cost more than they bring.
+        """
+        return DataLoader(self.held_out, batch_size=self.batch_size, collate_fn=collate, pin_memory=self.pin_memory)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from cache_utils.store import CacheStore
 from piper_core.features import PreparedUtterance, pack
-from piper_core.training.data import EpochSampler, VitsDataModule, collate, split
+from piper_core.training.batching import batches_of_like_length
+from piper_core.training.data import Batch, VitsDataModule, collate, split
 
 Make = Callable[[int], tuple[tuple[PreparedUtterance, ...], CacheStore]]
 
@@ -56,23 +59,55 @@ def test_an_epoch_holds_every_clip_once(make: Make, workers: int) -> None:
     assert [batch.audio[:, 0].tolist() for batch in data.val_dataloader()] == [[5, 6]]
 
 
-def test_each_epoch_has_its_own_order_the_same_in_every_process() -> None:
-    sampler, twin = EpochSampler(50, seed=1), EpochSampler(50, seed=1)
-    first = list(sampler)
-    sampler.set_epoch(1)
-    assert sorted(first) == sorted(sampler) == list(range(50))
-    assert list(sampler) != first
-    assert list(twin) == first
-    assert list(EpochSampler(50, seed=2)) != first
+def test_a_resumed_epoch_leaves_out_what_was_trained_on(make: Make) -> None:
+    """As the trainer places it: behind the batches of the epoch that the checkpoint counts, then whole epochs."""
+    utterances, store = make(20)
+    data = VitsDataModule(utterances, (), store, batch_size=3, seed=3)
+    whole = data.train_dataloader()
+    whole.batch_sampler.set_epoch(4)
+    expected = [batch.audio.tolist() for batch in whole]
+
+    module = SimpleNamespace(batches_done_in_epoch=5)
+    data.trainer = SimpleNamespace(lightning_module=module, current_epoch=4, world_size=1, global_rank=0)
+    resumed = data.train_dataloader()
+    assert [batch.audio.tolist() for batch in resumed] == expected[5:]
+    resumed.batch_sampler.set_epoch(5)
+    assert len(list(resumed)) == data.batches_per_epoch == 7
 
 
-def test_a_resumed_epoch_leaves_out_what_was_trained_on() -> None:
-    whole = EpochSampler(10, seed=3)
-    whole.set_epoch(4)
-    resumed = EpochSampler(10, seed=3, start_epoch=4, skip_items=6)
-    assert list(resumed) == list(whole)[6:]
-    resumed.set_epoch(5)
-    assert len(list(resumed)) == 10
+def test_the_longest_batch_holds_the_longest_clips(make: Make) -> None:
+    utterances, store = make(9)
+    data = VitsDataModule(utterances[::2] + utterances[1::2], (), store, batch_size=3)
+    assert data.longest_batch().audio_lengths.tolist() == [180, 170, 160]
+    most = max(batch.audio.numel() for batch in data.train_dataloader())
+    assert data.longest_batch().audio.numel() >= most
+    assert VitsDataModule(utterances[:2], (), store, batch_size=3).longest_batch().audio.shape[0] == 2
+
+
+def test_lightning_starts_each_epoch_with_its_own_order(make: Make) -> None:
+    """It calls `set_epoch` for us, though the order is made by a batch sampler."""
+    utterances, store = make(12)
+    seen: list[list[list[int]]] = []
+
+    class Counts(pl.LightningModule):
+        def on_train_epoch_start(self) -> None:
+            seen.append([])
+
+        def training_step(self, batch: Batch) -> None:
+            seen[-1].append(batch.audio[:, 0].tolist())
+
+        def configure_optimizers(self) -> None:
+            return None
+
+    data = VitsDataModule(utterances, (), store, batch_size=3, seed=7)
+    pl.Trainer(
+        max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, use_distributed_sampler=False,
+    ).fit(Counts(), datamodule=data)  # fmt: skip
+    lengths = [utterance.sample_count for utterance in utterances]
+    expected = [[batch.tolist() for batch in batches_of_like_length(np.array(lengths), 3, 7, e)] for e in range(3)]
+    assert seen == expected
+    assert expected[0] != expected[1]
 
 
 def test_the_split_is_stable(make: Make) -> None:
