@@ -77,6 +77,7 @@ class Watch(pl.Callback):
         module = vits(pl_module)
         self._pending.append((module.steps_done, trainer.current_epoch, time.time(), module.latest))
         self.clock.add(time.monotonic(), module.steps_done)
+        self._reporter.note("memory", module.micro_batches.sentence)
         if self._is_last_step(trainer, module):
             trainer.should_stop = True  # all that a run's end brings (checkpoint, validation, samples) hangs on this
         if time.monotonic() - self._flushed_at >= FLUSH_EVERY_S:

@@ -10,6 +10,7 @@ its backward pass starts from there. tests/training/test_module.py holds this eq
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from piper_core.training import reduction
 from piper_core.training.averaging import WeightAverage
 from piper_core.training.config import NUM_SYMBOLS, PRESETS, TrainingConfig
 from piper_core.training.data import Batch
+from piper_core.training.memory import MicroBatches, is_out_of_memory, release_memory
 from piper_core.training.schedules import scaled_rates, warmup_factor
 from piper_core.vits.discriminators import MultiPeriodDiscriminator, MultiResolutionDiscriminator
 from piper_core.vits.losses import (
@@ -35,6 +38,8 @@ from piper_core.vits.sequences import cut_segments
 from piper_core.vits.spectrogram import linear_spectrogram, mel_filterbank, mel_spectrogram, spectrogram_to_mel
 from piper_core.vits.synthesizer import Synthesizer
 from piper_core.voices.checkpoint import AVERAGE_KEY, STUDIO_KEY, synthesizer_config
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def hyper_parameters(config: TrainingConfig, num_speakers: int = 1) -> dict[str, Any]:
@@ -155,6 +160,7 @@ class VitsModule(pl.LightningModule):
         self._warmup_steps, self._ema_decay = warmup_steps, ema_decay
         self._average: WeightAverage | None = None
         self._stored_average: dict[str, Tensor] | None = None
+        self.micro_batches = MicroBatches()
         self.latest: dict[str, Tensor] = {}
         """The latest step's losses, detached, on the device."""
 
@@ -242,13 +248,62 @@ class VitsModule(pl.LightningModule):
     # Lightning
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """One step of both optimizers."""
+        """One step of both optimizers, over the batches of all processes together."""
         optimizers = self.optimizers()
         assert isinstance(optimizers, list)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        self.latest = self.gradients(batch, scaler.get_scale() if scaler is not None else 1.0, self.manual_backward)
+        scale = scaler.get_scale() if scaler is not None else 1.0
+        self.latest = self.step_gradients(batch, scale, self.manual_backward)
         self.update(optimizers, scaler)
+        self.micro_batches.step_done()
         self.batches_done_in_epoch += 1
+
+    def step_gradients(
+        self, batch: Batch, loss_scale: float = 1.0, backward: Callable[[Tensor], None] = Tensor.backward
+    ) -> dict[str, Tensor]:
+        """The gradients of a whole step, left in the parameters, and its losses: `gradients` of all its parts added up.
+
+        The parts are the batches of all processes, and their micro-batches where memory is short. Where it runs out,
+        this process does its part again in smaller ones; the others wait for it where gradients are added up.
+        Raises DoesNotFit when a single clip is too much.
+        """
+        whole = reduction.add_up(self._counts(batch))
+        losses = self._in_parts(batch, whole, lambda part, share: self.gradients(part, loss_scale, backward, share))
+        reduction.add_up_gradients(self.parameters())
+        totals = reduction.add_up(torch.stack(list(losses.values())))
+        return dict(zip(losses, totals.unbind(), strict=True))
+
+    def _in_parts(
+        self, batch: Batch, whole: Tensor, losses_of: Callable[[Batch, Share], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """The losses of `batch`, the sum over its micro-batches, which get smaller until memory suffices."""
+        while True:
+            losses: dict[str, Tensor] = {}
+            try:
+                for part in self.micro_batches.parts(batch):
+                    for name, value in losses_of(part, self._share(part, batch, whole)).items():
+                        losses[name] = losses[name] + value if name in losses else value
+                return losses
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                _LOGGER.warning("Memory ran out with %d clips: %s", len(part.audio), str(error).partition("\n")[0])
+            # Past the except clause, whose traceback kept the activations alive.
+            self.zero_grad(set_to_none=True)
+            release_memory(self.device)
+            self.micro_batches.halve(batch, int(self.hparams["sample_rate"]))
+
+    def _counts(self, batch: Batch) -> Tensor:
+        """float64 [3]: the clips, frames and phonemes that the losses are means over."""
+        frames = (batch.audio_lengths // self.hparams["hop_length"]).sum()
+        clips = torch.full_like(frames, len(batch.audio))
+        return torch.stack([clips, frames, batch.phoneme_lengths.sum()]).double()
+
+    def _share(self, part: Batch, batch: Batch, whole: Tensor) -> Share:
+        if part is batch and reduction.world_size() == 1:
+            return WHOLE
+        clips, frames, phonemes = (self._counts(part) / whole).float().unbind()
+        return Share(clips, frames, phonemes)
 
     def update(self, optimizers: Sequence[Any], scaler: torch.amp.GradScaler | None = None) -> None:
         """A step of every optimizer on the gradients that are there, as the run's settings say; clears them."""
@@ -283,13 +338,22 @@ class VitsModule(pl.LightningModule):
                 self._stored_average = None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Losses on held-out utterances with the same noise and segments each time, so that checkpoints compare."""
+        """Losses on held-out utterances with the same noise and segments each time, so that checkpoints compare.
+
+        Every process listens to all of them, which takes no longer than if one did, and none has to wait.
+        """
+
+        def listen(part: Batch, share: Share) -> dict[str, Tensor]:
+            out = self.generator_pass(part)
+            return {
+                "val_mel": out.mel * share.clips, "val_kl": out.kl * share.frames, "val_dur": out.dur * share.phonemes,
+            }  # fmt: skip
+
         cards = [self.device] if self.device.type == "cuda" else []
         with self.averaged(), torch.random.fork_rng(devices=cards):
             torch.manual_seed(batch_idx)
-            out = self.generator_pass(batch)
-        losses = {"val_mel": out.mel, "val_kl": out.kl, "val_dur": out.dur}
-        self.log_dict(losses, batch_size=len(batch.audio), on_epoch=True, sync_dist=True)
+            losses = self._in_parts(batch, self._counts(batch), listen)
+        self.log_dict(losses, batch_size=len(batch.audio), on_epoch=True)
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[torch.optim.lr_scheduler.LRScheduler]]:
         """AdamW for generator and discriminators, each with its exponential decay an epoch."""

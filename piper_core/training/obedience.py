@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytorch_lightning as pl
-import torch
 
 from piper_core.runs.control import Control, read_control
 from piper_core.runs.run import Run, RunError
 from piper_core.training.callbacks import RunStopped, SaveCheckpoints, Watch, device_memory, vits
+from piper_core.training.memory import release_memory
 from piper_core.training.module import VitsModule
 from piper_core.training.reporter import Reporter
 
@@ -98,18 +95,3 @@ class Obey(pl.Callback):
                 _LOGGER.warning("%s", error)
                 self._unreadable = str(error)
             return Control()
-
-
-def release_memory(device: torch.device) -> int:
-    """Gives cached memory back to the device, or the processor's to the system; returns the bytes that came back."""
-    gc.collect()
-    if device.type == "cuda":
-        before = torch.cuda.memory_reserved(device)
-        torch.cuda.empty_cache()
-        return max(0, before - torch.cuda.memory_reserved(device))
-    process = psutil.Process()
-    resident = process.memory_info().rss
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
-    if trim is not None:
-        trim(0)
-    return max(0, resident - process.memory_info().rss)

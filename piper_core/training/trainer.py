@@ -77,9 +77,10 @@ def explain(error: BaseException) -> str | None:
     if torch is not None and "piper_core.training.fit" in sys.modules:
         from piper_core.training.callbacks import TrainingDiverged
         from piper_core.training.fit import StartRefused
+        from piper_core.training.memory import DoesNotFit
         from piper_core.voices.checkpoint import CheckpointError
 
-        sentences = (*sentences, TrainingDiverged, StartRefused, CheckpointError)
+        sentences = (*sentences, TrainingDiverged, StartRefused, CheckpointError, DoesNotFit)
         if isinstance(error, torch.OutOfMemoryError):
             return "The card's memory is full. Choose a smaller batch, or leave out the longest clips."
     if isinstance(error, sentences):

@@ -142,7 +142,7 @@ def test_tiny_learns_a_batch_by_heart() -> None:
 class Cut(VitsModule):
     """The real loops of Lightning over a step that costs nothing."""
 
-    def gradients(self, *_: Any) -> dict[str, Tensor]:
+    def step_gradients(self, *_: Any) -> dict[str, Tensor]:
         for parameter in self.parameters():
             parameter.grad = torch.zeros_like(parameter)
         return {"loss_g": torch.zeros(())}
