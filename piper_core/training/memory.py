@@ -93,11 +93,9 @@ class MicroBatches:
 
 def does_not_fit(longest_s: float, device: torch.device) -> str:
     """Why training can't go on, and what to do."""
+    where = "the machine's memory"
     if device.type == "cuda":
-        total = torch.cuda.get_device_properties(device).total_memory
-        where = f"the card's {total / GIGABYTE:.1f} GB"
-    else:
-        where = f"the machine's memory ({psutil.virtual_memory().available / GIGABYTE:.1f} GB are free)"
+        where = f"the card's {torch.cuda.get_device_properties(device).total_memory / GIGABYTE:.1f} GB"
     return (
         f"A clip of {longest_s:.1f} s does not fit into {where}, even alone. Leave out or cut the longest clips,"
         " choose a smaller preset, or end other programs."
