@@ -6,6 +6,7 @@ Without torch, for the pages:
 `languages`        espeak-ng's voice codes as Piper's language block
 `origin`           what a checkpoint's voice is called and speaks
 `synthesis`        text -> audio, through piper-tts
+`pickle_names`     what a pickle would import, for refusals
 
 With torch, for the trainer and the exporter:
 `checkpoint_file`  reading a .ckpt without running what is in it

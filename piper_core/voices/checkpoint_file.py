@@ -9,7 +9,6 @@ Tensors are mapped from disk, so that looking into a file of 850 MB reads little
 from __future__ import annotations
 
 import pickle
-import pickletools
 import re
 import struct
 import warnings
@@ -19,6 +18,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import torch
+
+from piper_core.voices.pickle_names import names_in
 
 _INDEX_MAX_BYTES = 256 * 1024**2
 _READING_ERRORS = (
@@ -97,9 +98,10 @@ def _harmless() -> list[Any]:
 
 
 def _why_refused(path: Path, is_zip: bool, error: BaseException) -> str:
-    named = re.search(r"GLOBAL ([\w.]+)", str(error))
-    asked = [named.group(1)] if named else _foreign_globals(path, is_zip)
-    if isinstance(error, pickle.UnpicklingError) and asked:
+    asked = _foreign_names(path, is_zip)
+    if not asked and isinstance(error, pickle.UnpicklingError) and (named := re.search(r"GLOBAL ([\w.]+)", str(error))):
+        asked = [named.group(1)]
+    if asked:
         return (
             f"{path.name} was refused: reading it would run {', '.join(asked)}, which weights have no need of."
             " Nothing was run. Take a checkpoint from a source that you trust."
@@ -107,24 +109,18 @@ def _why_refused(path: Path, is_zip: bool, error: BaseException) -> str:
     return f"{path.name} is damaged or no checkpoint ({type(error).__name__}). Copy or download it again."
 
 
-def _foreign_globals(path: Path, is_zip: bool) -> list[str]:
-    """The importable names in a pickle that torch could not parse, found without running it."""
+def _foreign_names(path: Path, is_zip: bool) -> list[str]:
+    """The names in a refused file that weights have no need of."""
     try:
         if is_zip:
             with zipfile.ZipFile(path) as archive:
                 index = next(name for name in archive.namelist() if name.split("/")[-1] == "data.pkl")
-                content = archive.read(index)
+                with archive.open(index) as file:
+                    content = file.read(_INDEX_MAX_BYTES)
         else:
-            with path.open("rb") as file:
-                content = file.read(_INDEX_MAX_BYTES)
-        found, strings = [], [""]
-        for operation, argument, _ in pickletools.genops(content):
-            if operation.name == "GLOBAL":
-                found.append(str(argument).replace(" ", "."))
-            elif operation.name == "STACK_GLOBAL":
-                found.append(".".join(strings[-2:]))
-            elif isinstance(argument, str):
-                strings.append(argument)
-    except (ValueError, zipfile.BadZipFile, OSError, struct.error, LookupError):
+            with path.open("rb") as plain:
+                content = plain.read(_INDEX_MAX_BYTES)
+    except (ValueError, zipfile.BadZipFile, OSError, EOFError, LookupError, NotImplementedError):
         return []
-    return sorted({name for name in found if name.split(".")[0] not in ("torch", "collections", "pathlib")})
+    known = {*torch._weights_only_unpickler._get_allowed_globals(), *(name for _, name in _harmless())}
+    return sorted(names_in(content) - known)
