@@ -8,6 +8,8 @@
 `module`       the five losses and the two optimizers
 `schedules`    warmup of the learning rate
 `averaging`    a moving average of the generator's weights
+`position`     where a run goes on: its place in the epoch, for a resume that equals the unbroken run
+`randomness`   what each step draws, by seed and step alone
 `precision`    float32 or bfloat16, by a trial
 `callbacks`    losses, time left and checkpoints, between the steps
 `obedience`    stop, pause, release memory

@@ -53,7 +53,8 @@ class Watch(pl.Callback):
         self._events = events
         self._total_steps = total_steps
         self._max_steps = max_steps
-        self._pending: list[tuple[int, int, float, dict[str, Tensor]]] = []
+        self._pending: list[tuple[int, int, float, float, dict[str, Tensor]]] = []
+        """step, epoch, Unix time, learning rate, losses"""
         self.clock = StepClock(time.monotonic(), 0)
         """Begun anew with the first step."""
         self._flushed_at = float("-inf")
@@ -75,7 +76,8 @@ class Watch(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         module = vits(pl_module)
-        self._pending.append((module.steps_done, trainer.current_epoch, time.time(), module.latest))
+        rate = trainer.optimizers[0].param_groups[0]["lr"] * module.rate_factor(module.steps_done - 1)
+        self._pending.append((module.steps_done, trainer.current_epoch, time.time(), rate, module.latest))
         self.clock.add(time.monotonic(), module.steps_done)
         self._reporter.note("memory", module.micro_batches.sentence)
         if self._is_last_step(trainer, module):
@@ -94,12 +96,10 @@ class Watch(pl.Callback):
         if not self._pending:
             return
         assert self._metrics is not None
-        names = list(self._pending[0][3])
+        names = list(self._pending[0][-1])
         rows = torch.stack([torch.stack([losses[name] for name in names]) for *_, losses in self._pending]).tolist()
-        decayed = float(module.optimizers()[0].param_groups[0]["lr"])  # type: ignore[index]
-        for (step, epoch, time_s, _), row in zip(self._pending, rows, strict=True):
+        for (step, epoch, time_s, rate, _), row in zip(self._pending, rows, strict=True):
             losses = dict(zip(names, row, strict=True))
-            rate = decayed * module.rate_factor(step - 1)
             self._metrics.append(step, {"epoch": epoch, **losses, "learning_rate": rate}, time_s)
             if self._events:
                 self._events.scalars(step, losses)
@@ -110,7 +110,7 @@ class Watch(pl.Callback):
                     "precision 32 or a lower learning rate."
                 )
         self._metrics.flush()
-        step, epoch, _, _ = self._pending[-1]
+        step, epoch, *_ = self._pending[-1]
         self._pending.clear()
         self._flushed_at = time.monotonic()
         self._tell(module, step, epoch, losses)

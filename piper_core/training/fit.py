@@ -6,11 +6,12 @@ import gc
 import logging
 import math
 import os
+import platform
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -28,7 +29,8 @@ from piper_core.training.data import VitsDataModule, collate, split
 from piper_core.training.events import Events
 from piper_core.training.module import VitsModule, hyper_parameters
 from piper_core.training.obedience import Obey
-from piper_core.training.precision import Choice, choose_precision
+from piper_core.training.precision import Choice, choose_precision, former_choice, processor
+from piper_core.training.randomness import SeedSteps
 from piper_core.training.reporter import Reporter
 from piper_core.training.samples import Sentence, SpeakSamples
 from piper_core.voices.checkpoint import Checkpoint, apply_start, load_weights, possible_starts, read_checkpoint
@@ -93,12 +95,16 @@ def fit(
         seed=config.seed,
         pin_memory=device.type == "cuda",
     )
-    start_step = _start(module, config)
+    start_step, note = _start(module, config)
     total_steps = _total_steps(config, data.batches_per_epoch)
     if start_step >= total_steps:
         return Ended("finished", start_step)
-    choice = _precision(module, config, data, total_steps - start_step, device)
+    choice = _precision(module, config, data, total_steps - start_step, device, note)
     _LOGGER.info("Precision %s. %s", choice.precision, choice.reason)
+    module.studio |= {"precision": choice.precision, "processor": processor(device)}
+    _LOGGER.info(
+        "To run again: %s.", ", ".join(f"{name} {value}" for name, value in module.studio["made_with"].items())
+    )
     events = Events.open(settings.tensorboard_log_dir / run.name, start_step)
     if events is None:
         _LOGGER.info("tensorboard is not installed: the run goes on without its event files.")
@@ -117,6 +123,7 @@ def fit(
         limit_val_batches=1.0 if held_out else 0,
         num_sanity_val_steps=0,
         callbacks=[
+            SeedSteps(config.seed),
             watch,
             saver,
             SpeakSamples(run, sentences, events, every_steps=config.sample_every_steps),
@@ -153,6 +160,13 @@ def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers:
         "features": asdict(feature_settings),
         "feature_version": FEATURE_VERSION,
         "phoneme_map": "piper-tts default",
+        "made_with": {
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "pytorch_lightning": pl.__version__,
+            "threads": torch.get_num_threads(),
+            "seed": config.seed,
+        },
     }
     width = PRESETS[config.preset].discriminator_width
     return VitsModule(
@@ -164,17 +178,21 @@ def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers:
     )
 
 
-def _start(module: VitsModule, config: TrainingConfig) -> int:
-    """Copies the weights of a warmstart or vocoder start; returns the step that the run goes on from."""
+def _start(module: VitsModule, config: TrainingConfig) -> tuple[int, dict[str, Any]]:
+    """Copies the weights of a warmstart or vocoder start; returns the step that the run goes on from.
+
+    And what our trainer noted in the checkpoint of a resume; nothing for the other starts.
+    """
     if config.checkpoint is None:
-        return 0
+        return 0, {}
     path = Path(config.checkpoint)
     if config.start == "resume":
-        return read_checkpoint(path).step  # Lightning loads it
+        checkpoint = read_checkpoint(path)
+        return checkpoint.step, checkpoint.studio  # Lightning loads it
     with torch.no_grad():
         applied = apply_start(module, load_weights(path), config.start)
     _LOGGER.info("%s from %s: %s", config.start, path.name, applied.message)
-    return 0
+    return 0, {}
 
 
 def _total_steps(config: TrainingConfig, batches_per_epoch: int) -> int:
@@ -185,10 +203,17 @@ def _total_steps(config: TrainingConfig, batches_per_epoch: int) -> int:
 
 
 def _precision(
-    module: VitsModule, config: TrainingConfig, data: VitsDataModule, steps: int, device: torch.device
+    module: VitsModule,
+    config: TrainingConfig,
+    data: VitsDataModule,
+    steps: int,
+    device: torch.device,
+    note: dict[str, Any],
 ) -> Choice:
     if config.precision != "auto":
         return Choice(config.precision, "As configured.")
+    if (former := former_choice(note, device)) is not None:
+        return former
     clips = [data.training[index] for index in range(min(config.batch_size, len(data.training)))]
     return choose_precision(module, collate(clips), steps, device)
 

@@ -26,6 +26,7 @@ from piper_core.training.averaging import WeightAverage
 from piper_core.training.config import NUM_SYMBOLS, PRESETS, TrainingConfig
 from piper_core.training.data import Batch
 from piper_core.training.memory import MicroBatches, is_out_of_memory, release_memory
+from piper_core.training.position import loops_at, position_of
 from piper_core.training.schedules import scaled_rates, warmup_factor
 from piper_core.vits.discriminators import MultiPeriodDiscriminator, MultiResolutionDiscriminator
 from piper_core.vits.losses import (
@@ -157,6 +158,8 @@ class VitsModule(pl.LightningModule):
         self.steps_done = 0
         """Batches trained on since step 0, over all resumes. (Lightning's global_step counts each optimizer's.)"""
         self.batches_done_in_epoch = 0
+        self.epoch_at_hand = 0
+        """That of `batches_done_in_epoch` and of the learning rates."""
         self._warmup_steps, self._ema_decay = warmup_steps, ema_decay
         self._average: WeightAverage | None = None
         self._stored_average: dict[str, Tensor] | None = None
@@ -376,26 +379,40 @@ class VitsModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Decays the learning rates: by hand, as Lightning leaves schedules alone under manual optimization.
 
-        At the start rather than the end of an epoch, so that a run resumed from an epoch's last step decays too.
+        At the start rather than the end of an epoch, so that a run resumed from an epoch's last step decays too; once
+        an epoch, however often it is begun.
         """
-        self.batches_done_in_epoch = 0
-        if self.current_epoch > 0:
-            schedules = self.lr_schedulers()
-            assert isinstance(schedules, list)
-            for schedule in schedules:
-                assert isinstance(schedule, torch.optim.lr_scheduler.ExponentialLR)
-                schedule.step()
+        if self.current_epoch <= self.epoch_at_hand:
+            return
+        self.epoch_at_hand, self.batches_done_in_epoch = self.current_epoch, 0
+        schedules = self.lr_schedulers()
+        assert isinstance(schedules, list)
+        for schedule in schedules:
+            assert isinstance(schedule, torch.optim.lr_scheduler.ExponentialLR)
+            schedule.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds our own key."""
-        progress = {"step": self.steps_done, "batches_done_in_epoch": self.batches_done_in_epoch}
-        checkpoint[STUDIO_KEY] = {**self.studio, **progress, "epoch": self.current_epoch}
+        progress = {
+            "step": self.steps_done,
+            "epoch": self.epoch_at_hand,
+            "batches_done_in_epoch": self.batches_done_in_epoch,
+            "batches_per_epoch": self._batches_per_epoch(),
+        }
+        checkpoint[STUDIO_KEY] = {**self.studio, **progress}
         if self._average is not None:
             checkpoint[AVERAGE_KEY] = self._average.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes up the count of steps; a checkpoint of Piper's own trainer counts two optimizer steps a batch."""
-        ours = checkpoint.get(STUDIO_KEY, {})
+        """Takes up the count of steps and the place in the epoch, and tells Lightning's loops of it."""
         self._stored_average = checkpoint.get(AVERAGE_KEY)
-        self.steps_done = int(ours.get("step", checkpoint.get("global_step", 0) // 2))
-        self.batches_done_in_epoch = int(ours.get("batches_done_in_epoch", 0))
+        position = position_of(checkpoint, self._batches_per_epoch())
+        self.steps_done, self.batches_done_in_epoch = position.step, position.batch
+        # Not that of the next batch: where it begins a new epoch, the rates have yet to decay.
+        self.epoch_at_hand = int(checkpoint.get(STUDIO_KEY, {}).get("epoch", position.epoch))
+        if self._trainer is not None:
+            checkpoint["loops"] = loops_at(position, self.trainer.fit_loop.state_dict())
+
+    def _batches_per_epoch(self) -> int:
+        data = self._trainer.datamodule if self._trainer is not None else None  # type: ignore[attr-defined]
+        return int(data.batches_per_epoch) if data is not None else 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from piper_core.training.config import Precision
+from piper_core.training.config import PRECISIONS, Precision
 from piper_core.training.data import Batch
 from piper_core.training.module import VitsModule
 
@@ -66,6 +68,34 @@ def choose_precision(module: VitsModule, batch: Batch, total_steps: int, device:
     with torch.random.fork_rng(devices=[]):
         float32, bfloat16 = trial(module, clips)
     return decide(float32, bfloat16)
+
+
+def former_choice(note: Mapping[str, Any], device: torch.device) -> Choice | None:
+    """What a run that is resumed has computed in, from its checkpoint's `note`, if this is the same kind of machine.
+
+    A second trial could end otherwise where both formats are nearly as fast, and the run would go on in another.
+    """
+    precision = note.get("precision")
+    if precision == "auto" or precision not in PRECISIONS or note.get("processor") != processor(device):
+        return None
+    return Choice(precision, "As the run that is resumed; it was tried on this kind of machine.")
+
+
+def processor(device: torch.device) -> str:
+    """What kind of card or processor computes: its name, and which bfloat16 instructions a processor has."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    about = torch.backends.cpu.get_cpu_capability()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return about
+    told: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        told.setdefault(name.strip(), value.strip())
+    flags = [flag for flag in told.get("flags", "").split() if flag in ("amx_bf16", "avx512_bf16")]
+    return " ".join([told.get("model name", ""), about, *sorted(flags)]).strip()
 
 
 def decide(float32: Tried, bfloat16: Tried) -> Choice:
