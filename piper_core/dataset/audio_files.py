@@ -27,6 +27,8 @@ class AudioIndex:
         self._folder = folder
         self._root = os.path.abspath(folder)  # noqa: PTH100 - links must stay: users link large audio into place
         self._listings: dict[str, _Names] = {}
+        self._paths: dict[str, Path] = {}
+        self._inside_of: dict[str, str] = {}
 
     def holds(self, name: str) -> bool:
         """Whether `name`, as text, stays inside the dataset's folder."""
@@ -43,7 +45,7 @@ class AudioIndex:
             names = self._listing(folder)
             real = names.whole.get(_key(tail)) or names.stems.get(tail)
             if real is not None:
-                return self._folder / folder / real
+                return self._path(folder) / real
         return None
 
     def expected(self, name: str) -> Path:
@@ -55,16 +57,20 @@ class AudioIndex:
 
     def is_listed(self, path: Path) -> bool:
         """Whether `path`, as `find` gave it, is there."""
-        parent = path.parent.relative_to(self._folder).as_posix()
-        return _key(path.name) in self._listing("" if parent == "." else parent).whole
+        parent, name = os.path.split(path)
+        if parent not in self._inside_of:
+            inside = path.parent.relative_to(self._folder).as_posix()
+            self._inside_of[parent] = "" if inside == "." else inside
+        return _key(name) in self._listing(self._inside_of[parent]).whole
 
-    def listed(self) -> Iterator[Path]:
-        """Every audio file in the folders that were looked through."""
+    def listed(self) -> Iterator[str]:
+        """Every audio file in the folders that were looked through, as text: a Path of each would take longer."""
         for base in AUDIO_FOLDERS:
             self._listing(base)
         for folder, names in sorted(self._listings.items()):
+            parent = str(self._path(folder))
             for name in sorted(names.whole.values()):
-                yield self._folder / folder / name
+                yield os.path.join(parent, name)  # noqa: PTH118 - see above
 
     def relative(self, path: Path) -> str:
         """`path` as it is written in findings."""
@@ -82,6 +88,12 @@ class AudioIndex:
             name = name[len(prefix) :]
         inside = os.path.normpath(name)
         return None if inside in (".", "..") or inside.startswith("../") else inside
+
+    def _path(self, folder: str) -> Path:
+        """`folder` beneath the dataset's; made once, since joining takes longer than looking a name up."""
+        if folder not in self._paths:
+            self._paths[folder] = self._folder / folder
+        return self._paths[folder]
 
     def _listing(self, folder: str) -> _Names:
         """The audio files of one folder."""

@@ -93,7 +93,8 @@ def _read(folder: Path, metadata: str | None) -> Dataset:
         utterance = _utterance(number, columns, layout, index, findings)
         if utterance is None:
             continue
-        if paths.setdefault(utterance.utterance_id, utterance.path) != utterance.path:
+        first = paths.setdefault(utterance.utterance_id, utterance.path)
+        if first is not utterance.path and first != utterance.path:
             # a.wav and a.flac are two clips: only the whole name tells them apart.
             utterance = replace(utterance, utterance_id=columns[0])
         utterances.append(utterance)
@@ -187,9 +188,9 @@ def _missing(utterances: Iterable[Utterance], index: AudioIndex) -> list[Finding
 
 
 def _duplicate_ids(utterances: Iterable[Utterance]) -> list[Finding]:
-    by_path: dict[Path, list[Utterance]] = {}
+    by_path: dict[str, list[Utterance]] = {}
     for utterance in utterances:
-        by_path.setdefault(utterance.path, []).append(utterance)
+        by_path.setdefault(str(utterance.path), []).append(utterance)
     findings = []
     for same in by_path.values():
         if len(same) == 1:
@@ -208,9 +209,6 @@ def _duplicate_ids(utterances: Iterable[Utterance]) -> list[Finding]:
 
 
 def _orphans(utterances: Iterable[Utterance], index: AudioIndex) -> list[Finding]:
-    named = {utterance.path for utterance in utterances}
-    return [
-        CHECKS["orphan-audio"].finding(f"{index.relative(path)} has no row in the metadata.", path=index.relative(path))
-        for path in index.listed()
-        if path not in named
-    ]
+    named = {str(utterance.path) for utterance in utterances}
+    orphans = [index.relative(Path(path)) for path in index.listed() if path not in named]
+    return [CHECKS["orphan-audio"].finding(f"{path} has no row in the metadata.", path=path) for path in orphans]

@@ -12,9 +12,8 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from piper_core.features.settings import FeatureSettings
 
@@ -29,9 +28,8 @@ Stamp = tuple[int, int, int, int]
 """Size in bytes, time of modification and of change in nanoseconds, inode."""
 
 
-@dataclass(frozen=True)
-class Known:
-    """A clip as it was found last time."""
+class Known(NamedTuple):
+    """A clip as it was found last time. (A tuple: every start makes one a clip.)"""
 
     stamp: Stamp
     digest: bytes

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from piper_core.features.entries import entry_size_bytes, feature_key, file_digest, pack, stored_counts
 from piper_core.features.extraction import DecodedClip, decode_clip, finish_clip
@@ -66,9 +66,8 @@ class PreparingProgress:
     remaining_s: float | None
 
 
-@dataclass(frozen=True)
-class _Clip:
-    """An utterance whose file was looked at."""
+class _Clip(NamedTuple):
+    """An utterance whose file was looked at. (A tuple: every start makes one a clip.)"""
 
     place: int
     utterance: Utterance
@@ -232,12 +231,16 @@ def _note(
     store: CacheStore, index: str, known: Mapping[str, Known], clips: Sequence[_Clip], outcomes: Mapping[int, Outcome]
 ) -> None:
     """Keeps what is known of the files now, for the next start."""
+    if len(known) == len(clips) and all(
+        (row := known.get(clip.path)) is not None and row.key == clip.key and row.stamp == clip.stamp for clip in clips
+    ):
+        return
     now = {}
     for clip in clips:
         outcome = outcomes.get(clip.place)
         if clip.noted and clip.stamp is not None and isinstance(outcome, tuple):
             now[clip.path] = Known(clip.stamp, clip.digest, clip.key, *outcome)
-    if now and now != known:
+    if now:
         try:
             write_known(store, index, now)
         except OSError as error:
