@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from piper_core.vits.normalization import remove_weight_norms, weight_normed
+from piper_core.vits.convolution import Conv1d, ConvTranspose1d
+from piper_core.vits.normalization import remove_weight_norms
 
 SLOPE = 0.1
 """Of LeakyReLU below 0."""
@@ -47,9 +48,9 @@ class ResidualBlock(nn.Module):
         return x
 
 
-def _same_conv(channels: int, kernel_size: int, dilation: int) -> nn.Conv1d:
+def _same_conv(channels: int, kernel_size: int, dilation: int) -> Conv1d:
     padding = dilation * (kernel_size - 1) // 2
-    return weight_normed(nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding))
+    return Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding, weight_norm=True)
 
 
 class Decoder(nn.Module):
@@ -79,19 +80,21 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         block = PairedResidualBlock if resblock == "1" else ResidualBlock
-        self.conv_pre = nn.Conv1d(latent_channels, upsample_initial_channel, 7, padding=3)
+        self.conv_pre = Conv1d(latent_channels, upsample_initial_channel, 7, padding=3)
         self.ups = nn.ModuleList()
         self.resblocks = nn.ModuleList()
         channels = upsample_initial_channel
         for rate, kernel_size in zip(upsample_rates, upsample_kernel_sizes, strict=True):
-            up = nn.ConvTranspose1d(channels, channels // 2, kernel_size, rate, padding=(kernel_size - rate) // 2)
-            self.ups.append(weight_normed(up))
+            padding = (kernel_size - rate) // 2
+            self.ups.append(
+                ConvTranspose1d(channels, channels // 2, kernel_size, rate, padding=padding, weight_norm=True)
+            )
             channels //= 2
             for size, dilations in zip(resblock_kernel_sizes, resblock_dilation_sizes, strict=True):
                 self.resblocks.append(block(channels, size, tuple(dilations)))
-        self.conv_post = nn.Conv1d(channels, 1, 7, padding=3, bias=False)
+        self.conv_post = Conv1d(channels, 1, 7, padding=3, bias=False)
         if gin_channels:
-            self.cond = nn.Conv1d(gin_channels, upsample_initial_channel, 1)
+            self.cond = Conv1d(gin_channels, upsample_initial_channel, 1)
 
     def forward(self, z: Tensor, speaker: Tensor | None = None) -> Tensor:
         x = self.conv_pre(z)

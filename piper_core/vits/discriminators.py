@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from piper_core.vits.normalization import weight_normed
+from piper_core.vits.convolution import ColumnConv2d, Conv1d, Conv2d
 
 SLOPE = 0.1
 PERIODS = (2, 3, 5, 7, 11)
@@ -72,9 +72,11 @@ class ScaleDiscriminator(nn.Module):
             inputs = _scaled(inputs, width) if index else 1
             outputs = _scaled(outputs, width)
             groups = math.gcd(_scaled(groups, width), inputs, outputs)
-            conv = nn.Conv1d(inputs, outputs, kernel_size, stride, groups=groups, padding=kernel_size // 2)
-            self.convs.append(weight_normed(conv))
-        self.conv_post = weight_normed(nn.Conv1d(_scaled(1024, width), 1, 3, padding=1))
+            padding = kernel_size // 2
+            self.convs.append(
+                Conv1d(inputs, outputs, kernel_size, stride, groups=groups, padding=padding, weight_norm=True)
+            )
+        self.conv_post = Conv1d(_scaled(1024, width), 1, 3, padding=1, weight_norm=True)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
         return _run(self.convs, self.conv_post, audio)
@@ -93,8 +95,8 @@ class PeriodDiscriminator(nn.Module):
         self.convs = nn.ModuleList()
         for index, (inputs, outputs) in enumerate(pairwise(channels)):
             stride = 1 if index == 4 else 3
-            self.convs.append(weight_normed(nn.Conv2d(inputs, outputs, (5, 1), (stride, 1), padding=(2, 0))))
-        self.conv_post = weight_normed(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
+            self.convs.append(ColumnConv2d(inputs, outputs, (5, 1), (stride, 1), padding=(2, 0), weight_norm=True))
+        self.conv_post = ColumnConv2d(channels[-1], 1, (3, 1), padding=(1, 0), weight_norm=True)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
         missing = -audio.shape[2] % self.period
@@ -114,11 +116,11 @@ class ResolutionDiscriminator(nn.Module):
         super().__init__()
         self.n_fft, self.hop, self.win = n_fft, hop, win
         channels = _scaled(32, width)
-        self.convs = nn.ModuleList([weight_normed(nn.Conv2d(1, channels, (3, 9), padding=(1, 4)))])
+        self.convs = nn.ModuleList([Conv2d(1, channels, (3, 9), padding=(1, 4), weight_norm=True)])
         for _ in range(3):
-            self.convs.append(weight_normed(nn.Conv2d(channels, channels, (3, 9), (1, 2), padding=(1, 4))))
-        self.convs.append(weight_normed(nn.Conv2d(channels, channels, 3, padding=1)))
-        self.conv_post = weight_normed(nn.Conv2d(channels, 1, 3, padding=1))
+            self.convs.append(Conv2d(channels, channels, (3, 9), (1, 2), padding=(1, 4), weight_norm=True))
+        self.convs.append(Conv2d(channels, channels, 3, padding=1, weight_norm=True))
+        self.conv_post = Conv2d(channels, 1, 3, padding=1, weight_norm=True)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
         padding = (self.n_fft - self.hop) // 2

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from piper_core.vits.convolution import Conv1d
 from piper_core.vits.flow import Flip
 from piper_core.vits.normalization import ChannelNorm
 from piper_core.vits.spline import inverse_spline, spline
@@ -30,10 +31,10 @@ class SeparableConvolutions(nn.Module):
         self.drop = nn.Dropout(p_dropout)
         dilations = [KERNEL_SIZE**i for i in range(n_layers)]
         self.convs_sep = nn.ModuleList(
-            nn.Conv1d(channels, channels, KERNEL_SIZE, groups=channels, dilation=d, padding=d * (KERNEL_SIZE - 1) // 2)
+            Conv1d(channels, channels, KERNEL_SIZE, groups=channels, dilation=d, padding=d * (KERNEL_SIZE - 1) // 2)
             for d in dilations
         )
-        self.convs_1x1 = nn.ModuleList(nn.Conv1d(channels, channels, 1) for _ in dilations)
+        self.convs_1x1 = nn.ModuleList(Conv1d(channels, channels, 1) for _ in dilations)
         self.norms_1 = nn.ModuleList(ChannelNorm(channels) for _ in dilations)
         self.norms_2 = nn.ModuleList(ChannelNorm(channels) for _ in dilations)
 
@@ -72,10 +73,10 @@ class SplineCoupling(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.scale = 1 / math.sqrt(channels)
-        self.pre = nn.Conv1d(1, channels, 1)
+        self.pre = Conv1d(1, channels, 1)
         self.convs = SeparableConvolutions(channels)
         # K widths, K heights and K - 1 inner slopes.
-        self.proj = nn.Conv1d(channels, 3 * N_BINS - 1, 1)
+        self.proj = Conv1d(channels, 3 * N_BINS - 1, 1)
         nn.init.zeros_(self.proj.weight)
         assert self.proj.bias is not None
         nn.init.zeros_(self.proj.bias)
@@ -115,15 +116,15 @@ class StochasticDurationPredictor(nn.Module):
     def __init__(self, channels: int, p_dropout: float = 0.5, gin_channels: int = 0, n_flows: int = 4) -> None:
         super().__init__()
         self.flows = _spline_flow(channels, n_flows)
-        self.post_pre = nn.Conv1d(1, channels, 1)
-        self.post_proj = nn.Conv1d(channels, channels, 1)
+        self.post_pre = Conv1d(1, channels, 1)
+        self.post_proj = Conv1d(channels, channels, 1)
         self.post_convs = SeparableConvolutions(channels, p_dropout=p_dropout)
         self.post_flows = _spline_flow(channels, 4)
-        self.pre = nn.Conv1d(channels, channels, 1)
-        self.proj = nn.Conv1d(channels, channels, 1)
+        self.pre = Conv1d(channels, channels, 1)
+        self.proj = Conv1d(channels, channels, 1)
         self.convs = SeparableConvolutions(channels, p_dropout=p_dropout)
         if gin_channels:
-            self.cond = nn.Conv1d(gin_channels, channels, 1)
+            self.cond = Conv1d(gin_channels, channels, 1)
 
     def forward(self, hidden: Tensor, mask: Tensor, durations: Tensor, speaker: Tensor | None = None) -> Tensor:
         """Upper bound of -log p(durations | text), in nats, summed over each utterance's phonemes (eq. 7).

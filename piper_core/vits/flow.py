@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from piper_core.vits.convolution import Conv1d, join_channels
 from piper_core.vits.wavenet import WaveNet
 
 
@@ -28,9 +29,9 @@ class Coupling(nn.Module):
 
     def __init__(self, channels: int, hidden_channels: int, gin_channels: int = 0) -> None:
         super().__init__()
-        self.pre = nn.Conv1d(channels // 2, hidden_channels, 1)
+        self.pre = Conv1d(channels // 2, hidden_channels, 1)
         self.enc = WaveNet(hidden_channels, kernel_size=5, n_layers=4, gin_channels=gin_channels)
-        self.post = nn.Conv1d(hidden_channels, channels // 2, 1)
+        self.post = Conv1d(hidden_channels, channels // 2, 1)
         # An untrained coupling is the identity.
         nn.init.zeros_(self.post.weight)
         assert self.post.bias is not None
@@ -38,12 +39,12 @@ class Coupling(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor | None = None) -> Tensor:
         kept, moved = x.chunk(2, dim=1)
-        return torch.cat([kept, self._shift(kept, mask, speaker) + moved * mask], dim=1)
+        return join_channels(kept, self._shift(kept, mask, speaker) + moved * mask)
 
     def inverse(self, x: Tensor, mask: Tensor, speaker: Tensor | None = None) -> Tensor:
         """The x whose `forward` is the given one, inside the mask. Shapes as `forward`'s."""
         kept, moved = x.chunk(2, dim=1)
-        return torch.cat([kept, (moved - self._shift(kept, mask, speaker)) * mask], dim=1)
+        return join_channels(kept, (moved - self._shift(kept, mask, speaker)) * mask)
 
     def _shift(self, kept: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
         hidden = self.enc(self.pre(kept) * mask, mask, speaker)

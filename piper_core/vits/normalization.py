@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-Conv = TypeVar("Conv", bound=nn.Module)
 
 
 class ChannelNorm(nn.Module):
@@ -28,22 +23,44 @@ class ChannelNorm(nn.Module):
         return F.layer_norm(x.transpose(1, 2), self.gamma.shape, self.gamma, self.beta, self.eps).transpose(1, 2)
 
 
-def weight_normed(conv: Conv) -> Conv:
-    """`conv` with its weight split into length `weight_g` and direction `weight_v` (Salimans & Kingma 2016).
+class WeightNorm(nn.Module):
+    """A layer whose weight may be split into length `weight_g` and direction `weight_v` (Salimans & Kingma 2016).
 
-    The parameters' names are a contract with Piper's checkpoints, and only torch's older weight norm writes
-    them; its advice to move on is therefore silenced here.
-
-    HiFi-GAN draws such weights from N(0, 0.01) *after* the split, which the split overwrites at the first pass:
-    what really trains, there and in Piper, starts from torch's default. So does ours.
+    The parameters' names, shapes and order are a contract with Piper's checkpoints. HiFi-GAN draws such weights from
+    N(0, 0.01) *after* the split, which the split overwrites at the first pass: what really trains, there and in Piper,
+    starts from torch's default. So does ours.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return nn.utils.weight_norm(conv)
+
+    def split_weight(self) -> None:
+        """Splits the weight that the layer has, a row of its first dimension at a time."""
+        weight = self.weight
+        assert isinstance(weight, nn.Parameter)
+        del self.weight
+        self.weight_g = nn.Parameter(torch.norm_except_dim(weight.detach(), 2, 0))
+        self.weight_v = nn.Parameter(weight.detach())
+
+    def fold_weight(self) -> None:
+        """Makes a split weight a plain one again, for inference. Folding twice does nothing."""
+        if self.is_split:
+            weight = nn.Parameter(self.whole_weight().detach())
+            del self.weight_g, self.weight_v
+            self.weight = weight
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the weight is split now."""
+        return "weight_g" in self._parameters
+
+    def whole_weight(self) -> Tensor:
+        """The weight that the layer works with."""
+        if self.is_split:
+            return torch._weight_norm(self.weight_v, self.weight_g, 0)
+        assert isinstance(self.weight, Tensor)
+        return self.weight
 
 
 def remove_weight_norms(module: nn.Module) -> None:
     """Fold every split weight below `module` into a plain `weight`, for inference. Folding twice does nothing."""
     for layer in module.modules():
-        if hasattr(layer, "weight_g"):
-            nn.utils.remove_weight_norm(layer)
+        if isinstance(layer, WeightNorm):
+            layer.fold_weight()

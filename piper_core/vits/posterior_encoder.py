@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from piper_core.vits.convolution import Conv1d
 from piper_core.vits.sequences import length_mask
 from piper_core.vits.wavenet import WaveNet
 
@@ -33,13 +34,13 @@ class PosteriorEncoder(nn.Module):
 
     def __init__(self, spec_channels: int, latent_channels: int, hidden_channels: int, gin_channels: int = 0) -> None:
         super().__init__()
-        self.pre = nn.Conv1d(spec_channels, hidden_channels, 1)
+        self.pre = Conv1d(spec_channels, hidden_channels, 1)
         self.enc = WaveNet(hidden_channels, kernel_size=5, n_layers=16, gin_channels=gin_channels)
-        self.proj = nn.Conv1d(hidden_channels, 2 * latent_channels, 1)
+        self.proj = Conv1d(hidden_channels, 2 * latent_channels, 1)
 
     def forward(self, spectrogram: Tensor, lengths: Tensor, speaker: Tensor | None = None) -> Posterior:
         mask = length_mask(lengths, spectrogram.shape[2])
         hidden = self.enc(self.pre(spectrogram) * mask, mask, speaker)
         mean, log_deviation = (self.proj(hidden) * mask).chunk(2, dim=1)
-        z = (mean + torch.randn_like(mean) * torch.exp(log_deviation)) * mask
+        z = (mean + torch.randn(mean.shape, device=mean.device) * torch.exp(log_deviation)) * mask
         return Posterior(z, mean, log_deviation, mask)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from piper_core.vits.convolution import Conv1d
 from piper_core.vits.normalization import ChannelNorm
 from piper_core.vits.sequences import length_mask
 
@@ -47,10 +48,10 @@ class RelativeAttention(nn.Module):
         # Row r is the embedding of distance r - RELATIVE_WINDOW; all heads share it.
         self.emb_rel_k = nn.Parameter(torch.randn(1, distances, self.head_channels) * deviation)
         self.emb_rel_v = nn.Parameter(torch.randn(1, distances, self.head_channels) * deviation)
-        self.conv_q = nn.Conv1d(channels, channels, 1)
-        self.conv_k = nn.Conv1d(channels, channels, 1)
-        self.conv_v = nn.Conv1d(channels, channels, 1)
-        self.conv_o = nn.Conv1d(channels, channels, 1)
+        self.conv_q = Conv1d(channels, channels, 1)
+        self.conv_k = Conv1d(channels, channels, 1)
+        self.conv_v = Conv1d(channels, channels, 1)
+        self.conv_o = Conv1d(channels, channels, 1)
         self.drop = nn.Dropout(p_dropout)
         for projection in (self.conv_q, self.conv_k, self.conv_v):
             nn.init.xavier_uniform_(projection.weight)
@@ -105,15 +106,13 @@ class FeedForward(nn.Module):
 
     def __init__(self, channels: int, filter_channels: int, kernel_size: int, p_dropout: float) -> None:
         super().__init__()
-        # An even kernel looks one phoneme further ahead than back.
-        self.padding = ((kernel_size - 1) // 2, kernel_size // 2)
-        self.conv_1 = nn.Conv1d(channels, filter_channels, kernel_size)
-        self.conv_2 = nn.Conv1d(filter_channels, channels, kernel_size)
+        self.conv_1 = Conv1d(channels, filter_channels, kernel_size, padding=kernel_size // 2)
+        self.conv_2 = Conv1d(filter_channels, channels, kernel_size, padding=kernel_size // 2)
         self.drop = nn.Dropout(p_dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = self.drop(torch.relu(self.conv_1(F.pad(x * mask, self.padding))))
-        return self.conv_2(F.pad(x * mask, self.padding)) * mask
+        x = self.drop(torch.relu(self.conv_1(x * mask)))
+        return self.conv_2(x * mask) * mask
 
 
 class Transformer(nn.Module):
@@ -164,7 +163,7 @@ class TextEncoder(nn.Module):
         self.emb = nn.Embedding(num_symbols, hidden_channels)
         nn.init.normal_(self.emb.weight, 0.0, 1 / self.scale)
         self.encoder = Transformer(hidden_channels, filter_channels, n_heads, n_layers, kernel_size, p_dropout)
-        self.proj = nn.Conv1d(hidden_channels, 2 * latent_channels, 1)
+        self.proj = Conv1d(hidden_channels, 2 * latent_channels, 1)
 
     def forward(self, phoneme_ids: Tensor, lengths: Tensor) -> EncodedText:
         embedded = (self.emb(phoneme_ids) * self.scale).transpose(1, 2)

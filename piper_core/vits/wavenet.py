@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from piper_core.vits.normalization import weight_normed
+from piper_core.vits.convolution import Conv1d
 
 
 class WaveNet(nn.Module):
@@ -30,15 +30,16 @@ class WaveNet(nn.Module):
         self.res_skip_layers = nn.ModuleList()
         if gin_channels:
             # One projection serves all layers: layer i reads its own 2 * channels of it.
-            self.cond_layer = weight_normed(nn.Conv1d(gin_channels, 2 * channels * n_layers, 1))
+            self.cond_layer = Conv1d(gin_channels, 2 * channels * n_layers, 1, weight_norm=True)
         for i in range(n_layers):
             dilation = dilation_rate**i
             padding = dilation * (kernel_size - 1) // 2
-            gate = nn.Conv1d(channels, 2 * channels, kernel_size, dilation=dilation, padding=padding)
-            self.in_layers.append(weight_normed(gate))
+            self.in_layers.append(
+                Conv1d(channels, 2 * channels, kernel_size, dilation=dilation, padding=padding, weight_norm=True)
+            )
             # The last layer feeds the skip path only.
             outputs = channels if i == n_layers - 1 else 2 * channels
-            self.res_skip_layers.append(weight_normed(nn.Conv1d(channels, outputs, 1)))
+            self.res_skip_layers.append(Conv1d(channels, outputs, 1, weight_norm=True))
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor | None = None) -> Tensor:
         conditions: tuple[Tensor, ...] | None = None
