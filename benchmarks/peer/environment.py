@@ -20,7 +20,7 @@ def peer_python() -> Path:
     if not done.is_file():
         print(f"Installing {PEER} in {FOLDER.name} ...", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, TORCH], check=True)  # alone: what names it beside others may bring a larger build
         subprocess.run([*install, PEER, "psutil"], check=True)
         done.touch()

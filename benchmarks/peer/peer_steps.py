@@ -41,11 +41,11 @@ def main(batches: str, checkpoint: str, precision: str) -> None:
 
 
 def peer_batch(values: dict[str, torch.Tensor], hyper: dict[str, Any]) -> Any:
-    """The same clips as the peer's own Batch: longest first, float32 audio and spectrograms, at least a segment long."""
+    """The same clips as a Batch of the peer's: longest first, float32 audio and spectrograms, a segment or more."""
     from piper.train.vits.dataset import UtteranceCollate, UtteranceTensors
     from piper.train.vits.mel_processing import spectrogram_torch
 
-    utterances = []
+    utterances: list[Any] = []
     for row in range(len(values["audio"])):
         audio = values["audio"][row, : values["audio_lengths"][row]].float() / 32768
         spectrogram = spectrogram_torch(
@@ -57,7 +57,7 @@ def peer_batch(values: dict[str, torch.Tensor], hyper: dict[str, Any]) -> Any:
         )[0]
         ids = values["phoneme_ids"][row, : values["phoneme_lengths"][row]]
         speaker = values["speaker_ids"][row : row + 1] if hyper["num_speakers"] > 1 else None
-        utterances.append(UtteranceTensors(ids, spectrogram, audio, speaker))
+        utterances.append(UtteranceTensors(ids, spectrogram, audio, speaker))  # type: ignore[arg-type]
     return UtteranceCollate(hyper["num_speakers"] > 1, hyper["segment_size"])(utterances)
 
 

@@ -28,13 +28,13 @@ from piper_core.training.data import Batch
 from piper_core.training.memory import MicroBatches, is_out_of_memory, release_memory
 from piper_core.training.position import loops_at, position_of
 from piper_core.training.schedules import scaled_rates, warmup_factor
-from piper_core.vits.discriminators import MultiPeriodDiscriminator, MultiResolutionDiscriminator
-from piper_core.vits.losses import (
-    discriminator_loss,
-    feature_matching_loss,
-    generator_adversarial_loss,
-    kl_loss,
+from piper_core.vits.discriminators import (
+    Discriminators,
+    MultiPeriodDiscriminator,
+    MultiResolutionDiscriminator,
 )
+from piper_core.vits.judging import judge
+from piper_core.vits.losses import kl_loss
 from piper_core.vits.sequences import cut_segments
 from piper_core.vits.spectrogram import linear_spectrogram, mel_filterbank, mel_spectrogram, spectrogram_to_mel
 from piper_core.vits.synthesizer import Synthesizer
@@ -207,7 +207,7 @@ class VitsModule(pl.LightningModule):
             ]
         return torch.nn.utils.rnn.pad_sequence([clip.T for clip in clips], batch_first=True).mT, frames, audio
 
-    def discriminators(self) -> list[tuple[str, nn.Module]]:
+    def discriminators(self) -> list[tuple[str, Discriminators]]:
         """Those that judge, each with the prefix of its losses' names."""
         resolution = [("mrd_", self.model_mrd)] if self.hparams.get("use_mrd") else []
         return [("", self.model_d), *resolution]
@@ -227,24 +227,21 @@ class VitsModule(pl.LightningModule):
         hyper = self.hparams
         out = self.generator_pass(batch)
         mel, kl, dur = out.mel * share.clips, out.kl * share.frames, out.dur * share.phonemes
-        at_output = out.generated.detach().requires_grad_(True)
         judged: dict[str, Tensor] = {}
+        pull = torch.zeros((), device=self.device)
         for prefix, discriminators in self.discriminators():
-            real_scores, real_maps = discriminators(out.recorded)
-            generated_scores, generated_maps = discriminators(at_output)
-            with torch.autocast(self.device.type, enabled=False):
-                judged[f"{prefix}fm"] = feature_matching_loss(real_maps, generated_maps) * share.clips
-                judged[f"{prefix}gen"] = generator_adversarial_loss(generated_scores) * share.clips
-                judged[f"{prefix}disc"] = discriminator_loss(real_scores, generated_scores) * share.clips
+            verdict = judge(
+                discriminators.parts, out.recorded, out.generated, weight=share.clips, loss_scale=loss_scale
+            )
+            judged |= {f"{prefix}{name}": getattr(verdict, name) for name in ("fm", "gen", "disc")}
+            pull = pull + verdict.pull
         with torch.autocast(self.device.type, enabled=False):
-            disc = torch.stack([value for name, value in judged.items() if name.endswith("disc")]).sum()
-            adversarial = torch.stack([value for name, value in judged.items() if not name.endswith("disc")]).sum()
-            (pull,) = torch.autograd.grad(adversarial * loss_scale, at_output, retain_graph=True)
             own = mel * hyper["c_mel"] + kl * hyper["c_kl"] + dur
             # d(own + <generated, pull>) is the gradient of the whole loss: pull is d(adversarial)/d(generated).
-            surrogate = own + (out.generated.float() * (pull.float() / loss_scale)).sum()
-        backward(disc)
+            surrogate = own + (out.generated.float() * pull).sum()
         backward(surrogate)
+        disc = torch.stack([value for name, value in judged.items() if name.endswith("disc")]).sum()
+        adversarial = torch.stack([value for name, value in judged.items() if not name.endswith("disc")]).sum()
         losses = {"loss_g": own + adversarial, "loss_d": disc, "mel": mel, "kl": kl, "dur": dur, **judged}
         return {name: value.detach().float() for name, value in losses.items()}
 

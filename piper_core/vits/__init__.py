@@ -10,7 +10,9 @@ Shapes: B utterances, T phonemes, F spectrogram frames, N samples, C channels; m
 - `duration`: the stochastic duration predictor; `spline`: the rational-quadratic spline of its flows
 - `decoder`: z -> audio (HiFi-GAN)
 - `discriminators`: multi-period with multi-scale's first, and multi-resolution
+- `judging`: one pass through them for both players of the game
 - `losses`: adversarial, feature matching, KL
 - `spectrogram`: linear and mel spectrograms
+- `convolution`: every network's convolutions; `products`: as matrix products, for processors
 - `wavenet`, `normalization`, `sequences`: shared layers, norms, masks and segments
 """

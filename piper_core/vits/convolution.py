@@ -1,11 +1,10 @@
-"""Convolutions over time, on processors as matrix products; elsewhere torch's own.
+"""The convolutions of every network: torch's, or matrix products where those are quicker, their weights split or not.
 
-On a processor torch's convolutions reach a fraction of the rate of its matrix product, most of all backwards and in
-bfloat16 (figures: docs/performance.md). So a wide convolution is one product here: each output frame's taps are laid
-out in a row, and rows times weights are the frames (im2col; Chellapilla et al. 2006). Its gradients are products too.
+Tensors keep the paper's order [B, C, time]. A product works on frames whose channels lie side by side in memory, and
+gives such frames; elementwise layers keep that layout, so that nothing is transposed in between.
 
-Tensors keep the paper's order [B, C, time]; in memory the channels of a frame lie side by side, so that rows are
-copied whole. Elementwise layers keep that layout, and nothing is transposed in between.
+Each layer can also be run and gone back through by hand (`kernel`, `run`, `input_gradient`, `kernel_gradient`), which
+is how one pass through the discriminators serves two losses (judging.py).
 """
 
 from __future__ import annotations
@@ -14,59 +13,144 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from piper_core.vits.normalization import WeightNorm
+from piper_core.vits.products import (
+    Geometry,
+    Product,
+    SplitKernel,
+    frames_gradient,
+    kernel_gradient,
+    product,
+)
 
 LEAST_CHANNELS = 160
-"""Narrower layers are quicker as torch's own convolution: what is copied outweighs what is multiplied."""
+"""Narrower 1-d layers are quicker as torch's own convolution: what is copied outweighs what is multiplied."""
 
 
-class Conv1d(WeightNorm, nn.Conv1d):
-    """nn.Conv1d by products where they pay, its weight split where `weight_norm`.
+class Convolution(WeightNorm):
+    """What the convolutions below have in common. `kernel` is a weight as the layer uses it for inputs like `x`."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    bias: Tensor | None
+
+    def is_product(self, x: Tensor) -> bool:
+        """Whether the layer is a matrix product for `x`. Never in an exported voice: its engine has convolutions."""
+        return False
+
+    def frames(self, x: Tensor) -> Tensor:
+        """[B, C, ...] -> [N, L, C], contiguous."""
+        raise NotImplementedError
+
+    def unframed(self, frames: Tensor, like: Tensor) -> Tensor:
+        """The inverse of `frames`, for inputs of the shape of `like` but for its time."""
+        raise NotImplementedError
+
+    @property
+    def geometry(self) -> Geometry:
+        """As a product sees it; a 2-d layer's rows are its time."""
+        return Geometry(self.kernel_size[0], self.stride[0], self.dilation[0], self.padding[0])  # type: ignore
+
+    def kernel(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """The weight for inputs like `x`, differentiable."""
+        if not self.is_product(x):
+            return self.whole_weight().to(dtype)
+        if self.is_split:
+            return SplitKernel.apply(self.weight_v.flatten(2), self.weight_g.flatten(2), dtype)
+        return self.whole_weight().flatten(2).mT.flatten(1).to(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.is_product(x):
+            return self._conv_forward(x, self.whole_weight(), self.bias)  # type: ignore[operator]
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        kernel = self.kernel(x, dtype)
+        bias = None if self.bias is None else self.bias.to(dtype)
+        with torch.autocast("cpu", enabled=False):
+            return self.unframed(Product.apply(self.frames(x.to(dtype)), kernel, bias, self.geometry), x)
+
+    def run(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """The layer's output, without a graph."""
+        bias = None if self.bias is None else self.bias.detach().to(kernel.dtype)
+        if self.is_product(x):
+            return self.unframed(product(self.frames(x), kernel, bias, self.geometry), x)
+        return self._conv_forward(x, kernel, bias)  # type: ignore[operator]
+
+    def input_gradient(self, x: Tensor, kernel: Tensor, gradient: Tensor) -> Tensor:
+        """What inputs shaped as `x`, in any number, get from the gradient of their outputs."""
+        if self.is_product(x):
+            frames = self.frames(gradient)
+            length = x.shape[2]
+            return self.unframed(frames_gradient(frames, kernel, length, self.geometry), gradient)
+        shape_alone = x.new_empty((gradient.shape[0], *x.shape[1:]))
+        return self._gradients(shape_alone, kernel, gradient, (True, False, False))[0]
+
+    def kernel_gradient(self, x: Tensor, kernel: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the kernel and the bias get from the gradient of the output of `x`."""
+        if self.is_product(x):
+            frames = self.frames(gradient)
+            of_bias = None if self.bias is None else frames.sum((0, 1), dtype=torch.float32)
+            return kernel_gradient(self.frames(x), frames, self.geometry), of_bias
+        _, of_kernel, of_bias = self._gradients(x, kernel, gradient, (False, True, self.bias is not None))
+        return of_kernel, of_bias
+
+    def _gradients(self, x: Tensor, kernel: Tensor, gradient: Tensor, wanted: tuple[bool, ...]) -> Any:
+        return torch.ops.aten.convolution_backward(
+            gradient, x, kernel, [self.out_channels], self.stride, self.padding, self.dilation, False,
+            [0] * len(self.stride), self.groups, wanted,
+        )  # fmt: skip
+
+
+class Conv1d(Convolution, nn.Conv1d):
+    """nn.Conv1d, a product where that pays; its weight is split where `weight_norm`.
 
     Shape: [B, in_channels, time] -> [B, out_channels, time'].
     """
-
-    padding: tuple[int, ...]
 
     def __init__(self, *args: Any, weight_norm: bool = False, **kwargs: Any) -> None:
         nn.Conv1d.__init__(self, *args, **kwargs)
         if weight_norm:
             self.split_weight()
 
-    def forward(self, x: Tensor) -> Tensor:
-        if _by_products(x) and self.groups == 1 and max(self.in_channels, self.out_channels) >= LEAST_CHANNELS:
-            return _as_product(self, x.mT).mT
-        if _by_products(x) and self.groups == self.in_channels == self.out_channels:
-            return _depthwise(x.mT, self.whole_weight(), self.bias, self.dilation[0], self.padding[0]).mT
-        return self._conv_forward(x, self.whole_weight(), self.bias)
+    def is_product(self, x: Tensor) -> bool:
+        wide = self.groups == 1 and max(self.in_channels, self.out_channels) >= LEAST_CHANNELS
+        return wide and on_processor(x)
+
+    def frames(self, x: Tensor) -> Tensor:
+        return x.mT.contiguous()
+
+    def unframed(self, frames: Tensor, like: Tensor) -> Tensor:
+        return frames.mT
 
 
-class ColumnConv2d(WeightNorm, nn.Conv2d):
-    """nn.Conv2d whose kernels are one column wide, so that columns are sequences of their own; else as `Conv1d`.
+class DepthwiseConv1d(nn.Conv1d):
+    """nn.Conv1d of each channel by itself; on a processor a sum of shifted products, elsewhere torch's.
 
-    Shape: [B, in_channels, rows, columns] -> [B, out_channels, rows', columns].
+    Shape: [B, channels, time] -> the same.
     """
 
-    padding: tuple[int, ...]
-
-    def __init__(self, *args: Any, weight_norm: bool = False, **kwargs: Any) -> None:
-        nn.Conv2d.__init__(self, *args, **kwargs)
-        assert (self.kernel_size[1], self.stride[1], self.padding[1]) == (1, 1, 0)
-        if weight_norm:
-            self.split_weight()
+    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
+        padding = dilation * (kernel_size - 1) // 2
+        super().__init__(channels, channels, kernel_size, groups=channels, dilation=dilation, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _by_products(x):
-            return self._conv_forward(x, self.whole_weight(), self.bias)
-        by_column = x.permute(0, 3, 2, 1)
-        frames = _as_product(self, by_column.flatten(0, 1))
-        return frames.unflatten(0, by_column.shape[:2]).permute(0, 3, 2, 1)
+        if not on_processor(x):
+            return super().forward(x)
+        taps, step, reach = self.kernel_size[0], self.dilation[0], int(self.padding[0])
+        padded = F.pad(x.mT, (0, 0, reach, reach))
+        out = self.bias
+        assert out is not None
+        for tap in range(taps):
+            out = torch.addcmul(out, padded[:, tap * step : tap * step + x.shape[2]], self.weight[:, 0, tap])
+        return out.mT
 
 
-class Conv2d(WeightNorm, nn.Conv2d):
+class Conv2d(Convolution, nn.Conv2d):
     """nn.Conv2d, its weight split where `weight_norm`."""
 
     def __init__(self, *args: Any, weight_norm: bool = False, **kwargs: Any) -> None:
@@ -74,8 +158,21 @@ class Conv2d(WeightNorm, nn.Conv2d):
         if weight_norm:
             self.split_weight()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.whole_weight(), self.bias)
+
+class ColumnConv2d(Conv2d):
+    """`Conv2d` with kernels one column wide, so that each column is a sequence by itself; a product on a processor.
+
+    Shape: [B, in_channels, rows, columns] -> [B, out_channels, rows', columns].
+    """
+
+    def is_product(self, x: Tensor) -> bool:
+        return on_processor(x)
+
+    def frames(self, x: Tensor) -> Tensor:
+        return x.permute(0, 3, 2, 1).flatten(0, 1).contiguous()
+
+    def unframed(self, frames: Tensor, like: Tensor) -> Tensor:
+        return frames.unflatten(0, (-1, like.shape[3])).permute(0, 3, 2, 1)
 
 
 class ConvTranspose1d(WeightNorm, nn.ConvTranspose1d):
@@ -88,141 +185,18 @@ class ConvTranspose1d(WeightNorm, nn.ConvTranspose1d):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         return F.conv_transpose1d(
-            x,
-            self.whole_weight(),
-            self.bias,
-            self.stride,
-            self.padding,
-            self.output_padding,
-            self.groups,
-            self.dilation,
-        )
+            x, self.whole_weight(), self.bias, self.stride, self.padding,  # type: ignore[arg-type]
+            self.output_padding, self.groups, self.dilation,
+        )  # fmt: skip
+
+
+def on_processor(x: Tensor) -> bool:
+    """Whether layers should be laid out for a processor: not on a card, not in an exported voice."""
+    return x.device.type == "cpu" and not torch.jit.is_tracing()
 
 
 def join_channels(*parts: Tensor) -> Tensor:
     """torch.cat over channels, [B, C_i, time] -> [B, sum C_i, time], that keeps the channels of a frame together."""
+    if not on_processor(parts[0]):
+        return torch.cat(parts, dim=1)
     return torch.cat([part.mT for part in parts], dim=2).mT
-
-
-def _by_products(x: Tensor) -> bool:
-    """Whether convolutions are products here. Never in an exported voice, whose engine has convolutions of its own."""
-    return x.device.type == "cpu" and not torch.jit.is_tracing()
-
-
-def _as_product(layer: Conv1d | ColumnConv2d, frames: Tensor) -> Tensor:
-    """`layer` over frames [N, L, in_channels] -> [N, M, out_channels], in autocast's number format."""
-    autocast = torch.is_autocast_enabled("cpu")
-    dtype = torch.get_autocast_dtype("cpu") if autocast else frames.dtype
-    if layer.is_split:
-        weight = TapMatrix.apply(layer.weight_v.flatten(2), layer.weight_g.flatten(2), dtype)
-    else:
-        weight = layer.whole_weight().flatten(2).mT.flatten(1).to(dtype)
-    bias = None if layer.bias is None else layer.bias.to(dtype)
-    shape = layer.kernel_size[0], layer.stride[0], layer.dilation[0], layer.padding[0]
-    with torch.autocast("cpu", enabled=False):
-        return Taps.apply(frames.to(dtype).contiguous(), weight, bias, *shape)
-
-
-def _depthwise(frames: Tensor, weight: Tensor, bias: Tensor | None, dilation: int, pad: int) -> Tensor:
-    """A convolution of each channel by itself, as a sum of shifted products: [B, L, C] -> [B, L, C]."""
-    padded = F.pad(frames, (0, 0, pad, pad))
-    length = padded.shape[1] - dilation * (weight.shape[2] - 1)
-    out = padded[:, :length] * weight[:, 0, 0]
-    for tap in range(1, weight.shape[2]):
-        out = torch.addcmul(out, padded[:, tap * dilation : tap * dilation + length], weight[:, 0, tap])
-    return out if bias is None else out + bias
-
-
-class TapMatrix(torch.autograd.Function):
-    """A split weight as `Taps` multiplies by it: normed, tap by tap, in the product's number format, in one pass.
-
-    Shape: weight_v [O, C, taps], weight_g [O, 1, 1] -> [O, taps * C].
-    """
-
-    @staticmethod
-    def forward(ctx: Any, weight_v: Tensor, weight_g: Tensor, dtype: torch.dtype) -> Tensor:
-        norm = torch.linalg.vector_norm(weight_v, dim=(1, 2), keepdim=True)
-        ctx.save_for_backward(weight_v, weight_g, norm)
-        by_tap = weight_v.mT
-        out = torch.empty(by_tap.shape, dtype=dtype)
-        return torch.mul(by_tap, weight_g / norm, out=out).flatten(1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weight_v, weight_g, norm = ctx.saved_tensors
-        gradient = gradient.view(weight_v.mT.shape).mT
-        of_g = torch.einsum("oct,oct->o", gradient.to(weight_v.dtype), weight_v)[:, None, None] / norm
-        of_v = torch.addcmul(gradient, weight_v, -of_g / norm).mul_(weight_g / norm)
-        return of_v, of_g, None
-
-
-class Taps(torch.autograd.Function):
-    """Convolution of frames by a product.
-
-    Shape: frames [N, L, C] contiguous, weight [O, taps * C] tap by tap, bias [O] or none -> [N, M, O] with
-    M = (L + 2 padding - dilation (taps - 1) - 1) / stride + 1, rounded down.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, frames: Tensor, weight: Tensor, bias: Tensor | None, taps: int, stride: int, dilation: int, pad: int
-    ) -> Tensor:
-        ctx.save_for_backward(frames, weight)
-        ctx.geometry = taps, stride, dilation, pad
-        ctx.has_bias = bias is not None
-        rows = _rows(frames, *ctx.geometry)
-        flat = rows.flatten(0, 1)
-        out = torch.mm(flat, weight.mT) if bias is None else torch.addmm(bias, flat, weight.mT)
-        return out.view(rows.shape[0], rows.shape[1], weight.shape[0])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        frames, weight = ctx.saved_tensors
-        flat = gradient.contiguous().flatten(0, 1)
-        of_frames = of_weight = of_bias = None
-        if ctx.needs_input_grad[1]:
-            of_weight = flat.mT @ _rows(frames, *ctx.geometry).flatten(0, 1)
-        if ctx.has_bias and ctx.needs_input_grad[2]:
-            of_bias = flat.sum(0)
-        if ctx.needs_input_grad[0]:
-            of_rows = (flat @ weight).view(gradient.shape[0], gradient.shape[1], -1)
-            of_frames = _fold(of_rows, frames.shape, *ctx.geometry)
-        return of_frames, of_weight, of_bias, None, None, None, None
-
-
-def _spans(length: int, out: int, tap: int, stride: int, dilation: int, pad: int) -> tuple[int, int, int]:
-    """The output frames [first, last) whose `tap` lies inside the input, and the input frame of the first."""
-    offset = tap * dilation - pad
-    first = max(0, -(offset // stride))
-    last = min(out, (length - 1 - offset) // stride + 1)
-    return first, max(first, last), first * stride + offset
-
-
-def _rows(frames: Tensor, taps: int, stride: int, dilation: int, pad: int) -> Tensor:
-    """The taps of each output frame side by side, zeros outside: [N, L, C] -> [N, M, taps * C]."""
-    batch, length, channels = frames.shape
-    if taps == 1 and stride == 1 and pad == 0:
-        return frames
-    out = (length + 2 * pad - dilation * (taps - 1) - 1) // stride + 1
-    rows = frames.new_empty(batch, out, taps, channels)
-    for tap in range(taps):
-        first, last, start = _spans(length, out, tap, stride, dilation, pad)
-        rows[:, :first, tap] = 0
-        rows[:, last:, tap] = 0
-        rows[:, first:last, tap] = frames[:, start : start + (last - first - 1) * stride + 1 : stride]
-    return rows.flatten(2)
-
-
-def _fold(rows: Tensor, shape: torch.Size, taps: int, stride: int, dilation: int, pad: int) -> Tensor:
-    """The transpose of `_rows`: what each input frame gets from every row that it is in, summed."""
-    if taps == 1 and stride == 1 and pad == 0:
-        return rows
-    batch, length, channels = shape
-    frames = rows.new_zeros(shape)
-    rows = rows.view(batch, -1, taps, channels)
-    for tap in range(taps):
-        first, last, start = _spans(length, rows.shape[1], tap, stride, dilation, pad)
-        frames[:, start : start + (last - first - 1) * stride + 1 : stride] += rows[:, first:last, tap]
-    return frames

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,32 +22,37 @@ FeatureMaps = list[list[Tensor]]
 """For each discriminator, the output of each layer."""
 
 
-class Judgement(NamedTuple):
-    """What discriminators say of real audio and of generated audio of the same shape."""
-
-    real_scores: list[Tensor]
-    """For each discriminator [B, scores]; 1 is "real", 0 "generated"."""
-    generated_scores: list[Tensor]
-    real_features: FeatureMaps
-    generated_features: FeatureMaps
-
-
 def _scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def _run(convs: nn.ModuleList, conv_post: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Scores [B, n] and the feature maps, the unrectified last one included."""
-    features = []
-    for conv in convs:
-        x = F.leaky_relu(conv(x), SLOPE)
+class Discriminator(nn.Module):
+    """Convolutions with LeakyReLU between them, over audio as the discriminator hears it."""
+
+    convs: nn.ModuleList
+    conv_post: nn.Module
+
+    def hear(self, audio: Tensor) -> Tensor:
+        """Audio [B, 1, N] -> the first convolution's input."""
+        return audio
+
+    @property
+    def layers(self) -> list[Any]:
+        """Every convolution, in order; LeakyReLU follows each but the last."""
+        return [*self.convs, self.conv_post]
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Audio [B, 1, N] -> scores [B, n] and the feature maps, the unrectified last one included."""
+        x, features = self.hear(audio), []
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), SLOPE)
+            features.append(x)
+        x = self.conv_post(x)
         features.append(x)
-    x = conv_post(x)
-    features.append(x)
-    return x.flatten(1), features
+        return x.flatten(1), features
 
 
-class ScaleDiscriminator(nn.Module):
+class ScaleDiscriminator(Discriminator):
     """Grouped, strided 1-d convolutions on the raw audio (MelGAN, Kumar et al. 2019, section 2.2).
 
     With `width` below 1, channels and groups shrink alike, so that a group keeps its size; where a group would
@@ -78,11 +83,8 @@ class ScaleDiscriminator(nn.Module):
             )
         self.conv_post = Conv1d(_scaled(1024, width), 1, 3, padding=1, weight_norm=True)
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return _run(self.convs, self.conv_post, audio)
 
-
-class PeriodDiscriminator(nn.Module):
+class PeriodDiscriminator(Discriminator):
     """2-d convolutions over audio folded into rows of `period` samples, columns kept apart.
 
     Shape: [B, 1, N] -> scores [B, n], 6 feature maps [B, C, rows, period].
@@ -98,15 +100,14 @@ class PeriodDiscriminator(nn.Module):
             self.convs.append(ColumnConv2d(inputs, outputs, (5, 1), (stride, 1), padding=(2, 0), weight_norm=True))
         self.conv_post = ColumnConv2d(channels[-1], 1, (3, 1), padding=(1, 0), weight_norm=True)
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def hear(self, audio: Tensor) -> Tensor:
         missing = -audio.shape[2] % self.period
         if missing:
             audio = F.pad(audio, (0, missing), mode="reflect")
-        folded = audio.view(audio.shape[0], 1, -1, self.period)
-        return _run(self.convs, self.conv_post, folded)
+        return audio.view(audio.shape[0], 1, -1, self.period)
 
 
-class ResolutionDiscriminator(nn.Module):
+class ResolutionDiscriminator(Discriminator):
     """2-d convolutions over the magnitude spectrogram of one resolution, in single precision up to there.
 
     Shape: [B, 1, N] -> scores [B, n], 6 feature maps [B, C, bins, frames].
@@ -122,20 +123,27 @@ class ResolutionDiscriminator(nn.Module):
         self.convs.append(Conv2d(channels, channels, 3, padding=1, weight_norm=True))
         self.conv_post = Conv2d(channels, 1, 3, padding=1, weight_norm=True)
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def hear(self, audio: Tensor) -> Tensor:
         padding = (self.n_fft - self.hop) // 2
-        padded = F.pad(audio.float(), (padding, padding), mode="reflect").squeeze(1)
-        window = torch.hann_window(self.win, device=audio.device)
+        padded = F.pad(
+            audio.to(torch.promote_types(audio.dtype, torch.float32)), (padding, padding), mode="reflect"
+        ).squeeze(1)
+        window = torch.hann_window(self.win, dtype=padded.dtype, device=audio.device)
         spectrum = torch.stft(padded, self.n_fft, self.hop, self.win, window, center=False, return_complex=True)
-        return _run(self.convs, self.conv_post, spectrum.abs()[:, None])
+        return spectrum.abs()[:, None]
 
 
-class _Discriminators(nn.Module):
+class Discriminators(nn.Module):
     """Several discriminators that hear the same audio."""
 
-    def __init__(self, discriminators: Sequence[nn.Module]) -> None:
+    def __init__(self, discriminators: Sequence[Discriminator]) -> None:
         super().__init__()
         self.discriminators = nn.ModuleList(discriminators)
+
+    @property
+    def parts(self) -> list[Discriminator]:
+        """Each by itself."""
+        return list(self.discriminators)  # type: ignore[arg-type]
 
     def forward(self, audio: Tensor) -> tuple[list[Tensor], FeatureMaps]:
         """Audio [B, 1, N] -> for each discriminator its scores [B, n] and its feature maps."""
@@ -146,19 +154,8 @@ class _Discriminators(nn.Module):
             features.append(maps)
         return scores, features
 
-    def both(self, real: Tensor, generated: Tensor) -> Judgement:
-        """Real and generated audio, both [B, 1, N], in one pass: as one batch of 2 B."""
-        scores, features = self(torch.cat([real, generated.to(real.dtype)]))
-        size = real.shape[0]
-        return Judgement(
-            real_scores=[score[:size] for score in scores],
-            generated_scores=[score[size:] for score in scores],
-            real_features=[[layer[:size] for layer in maps] for maps in features],
-            generated_features=[[layer[size:] for layer in maps] for maps in features],
-        )
 
-
-class MultiPeriodDiscriminator(_Discriminators):
+class MultiPeriodDiscriminator(Discriminators):
     """VITS's discriminators: one on the raw audio, and one for each of five periods.
 
     Args:
@@ -169,7 +166,7 @@ class MultiPeriodDiscriminator(_Discriminators):
         super().__init__([ScaleDiscriminator(width), *(PeriodDiscriminator(period, width) for period in PERIODS)])
 
 
-class MultiResolutionDiscriminator(_Discriminators):
+class MultiResolutionDiscriminator(Discriminators):
     """Piper's optional discriminators on spectrograms of three resolutions (UnivNet, Jang et al. 2021).
 
     Args:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from piper_core.vits.convolution import Conv1d
+from piper_core.vits.convolution import Conv1d, DepthwiseConv1d
 from piper_core.vits.flow import Flip
 from piper_core.vits.normalization import ChannelNorm
 from piper_core.vits.spline import inverse_spline, spline
@@ -30,10 +30,7 @@ class SeparableConvolutions(nn.Module):
         super().__init__()
         self.drop = nn.Dropout(p_dropout)
         dilations = [KERNEL_SIZE**i for i in range(n_layers)]
-        self.convs_sep = nn.ModuleList(
-            Conv1d(channels, channels, KERNEL_SIZE, groups=channels, dilation=d, padding=d * (KERNEL_SIZE - 1) // 2)
-            for d in dilations
-        )
+        self.convs_sep = nn.ModuleList(DepthwiseConv1d(channels, KERNEL_SIZE, dilation) for dilation in dilations)
         self.convs_1x1 = nn.ModuleList(Conv1d(channels, channels, 1) for _ in dilations)
         self.norms_1 = nn.ModuleList(ChannelNorm(channels) for _ in dilations)
         self.norms_2 = nn.ModuleList(ChannelNorm(channels) for _ in dilations)

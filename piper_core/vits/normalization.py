@@ -1,4 +1,4 @@
-"""Layer normalisation over channels, and weight normalisation as Piper's checkpoints store it."""
+"""Layer normalisation over channels, dropout, and weight normalisation as Piper's checkpoints store it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ class ChannelNorm(nn.Module):
         return F.layer_norm(x.transpose(1, 2), self.gamma.shape, self.gamma, self.beta, self.eps).transpose(1, 2)
 
 
+class Dropout(nn.Dropout):
+    """nn.Dropout that draws its random numbers in the order of the tensor's axes, however it lies in memory.
+
+    So the same seed drops the same numbers, whether layers are laid out for a processor or not.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0 or x.is_contiguous():
+            return super().forward(x)
+        keep = 1 - self.p
+        return x * torch.empty(x.shape, dtype=x.dtype, device=x.device).bernoulli_(keep).div_(keep)
+
+
 class WeightNorm(nn.Module):
     """A layer whose weight may be split into length `weight_g` and direction `weight_v` (Salimans & Kingma 2016).
 
@@ -31,10 +44,11 @@ class WeightNorm(nn.Module):
     starts from torch's default. So does ours.
     """
 
+    weight: Tensor
+
     def split_weight(self) -> None:
         """Splits the weight that the layer has, a row of its first dimension at a time."""
         weight = self.weight
-        assert isinstance(weight, nn.Parameter)
         del self.weight
         self.weight_g = nn.Parameter(torch.norm_except_dim(weight.detach(), 2, 0))
         self.weight_v = nn.Parameter(weight.detach())
@@ -55,7 +69,6 @@ class WeightNorm(nn.Module):
         """The weight that the layer works with."""
         if self.is_split:
             return torch._weight_norm(self.weight_v, self.weight_g, 0)
-        assert isinstance(self.weight, Tensor)
         return self.weight
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from piper_core.vits.convolution import Conv1d
-from piper_core.vits.normalization import ChannelNorm
+from piper_core.vits.normalization import ChannelNorm, Dropout
 from piper_core.vits.sequences import length_mask
 
 RELATIVE_WINDOW = 4
@@ -52,7 +52,7 @@ class RelativeAttention(nn.Module):
         self.conv_k = Conv1d(channels, channels, 1)
         self.conv_v = Conv1d(channels, channels, 1)
         self.conv_o = Conv1d(channels, channels, 1)
-        self.drop = nn.Dropout(p_dropout)
+        self.drop = Dropout(p_dropout)
         for projection in (self.conv_q, self.conv_k, self.conv_v):
             nn.init.xavier_uniform_(projection.weight)
 
@@ -108,7 +108,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.conv_1 = Conv1d(channels, filter_channels, kernel_size, padding=kernel_size // 2)
         self.conv_2 = Conv1d(filter_channels, channels, kernel_size, padding=kernel_size // 2)
-        self.drop = nn.Dropout(p_dropout)
+        self.drop = Dropout(p_dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         x = self.drop(torch.relu(self.conv_1(x * mask)))
@@ -125,7 +125,7 @@ class Transformer(nn.Module):
         self, channels: int, filter_channels: int, n_heads: int, n_layers: int, kernel_size: int, p_dropout: float
     ) -> None:
         super().__init__()
-        self.drop = nn.Dropout(p_dropout)
+        self.drop = Dropout(p_dropout)
         layers = range(n_layers)
         self.attn_layers = nn.ModuleList(RelativeAttention(channels, n_heads, p_dropout) for _ in layers)
         self.norm_layers_1 = nn.ModuleList(ChannelNorm(channels) for _ in layers)

@@ -18,10 +18,9 @@ def test_scores_and_feature_maps(piper_models, close, kind: type, samples: int) 
     ours.load_state_dict(theirs.state_dict())
     real, generated = torch.randn(2, 1, samples) * 0.3, torch.randn(2, 1, samples) * 0.3
     with torch.no_grad():
-        mine = ours.both(real, generated)
-        scores, features = ours(real)
+        (real_scores, real_maps), (generated_scores, generated_maps) = ours(real), ours(generated)
         peer = theirs(real, generated)
-    for my_list, peer_list in zip(mine, peer, strict=True):
+    for my_list, peer_list in zip((real_scores, generated_scores, real_maps, generated_maps), peer, strict=True):
         assert len(my_list) == len(peer_list)
         for my_one, peer_one in zip(my_list, peer_list, strict=True):
             if isinstance(peer_one, torch.Tensor):
@@ -29,9 +28,6 @@ def test_scores_and_feature_maps(piper_models, close, kind: type, samples: int) 
             else:
                 for my_layer, peer_layer in zip(my_one, peer_one, strict=True):
                     close(my_layer, peer_layer)
-    for one_pass, alone in zip(mine.real_scores, scores, strict=True):
-        close(one_pass, alone)
-    assert [len(maps) for maps in features] == [len(maps) for maps in mine.real_features]
 
 
 @pytest.mark.parametrize("width", [1.0, 0.5, 0.3, 0.125, 0.1, 0.01])
@@ -50,13 +46,3 @@ def test_the_tiny_presets_width_is_a_small_share() -> None:
 
     assert size(1.0) == 46_747_132
     assert size(0.125) < size(1.0) / 50
-
-
-def test_gradient_reaches_the_generated_audio_only_where_asked() -> None:
-    discriminator = MultiPeriodDiscriminator(0.125)
-    generated = torch.randn(1, 1, 2048, requires_grad=True)
-    judgement = discriminator.both(torch.randn(1, 1, 2048), generated)
-    torch.stack([score.mean() for score in judgement.real_scores]).sum().backward(retain_graph=True)
-    assert generated.grad is None or not generated.grad.any()
-    torch.stack([score.mean() for score in judgement.generated_scores]).sum().backward()
-    assert generated.grad.abs().max() > 0

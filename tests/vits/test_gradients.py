@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from piper_core.vits.discriminators import MultiPeriodDiscriminator
-from piper_core.vits.losses import discriminator_loss, feature_matching_loss, generator_adversarial_loss, kl_loss
+from piper_core.vits.judging import judge
+from piper_core.vits.losses import kl_loss
 from piper_core.vits.sequences import cut_segments
 from piper_core.vits.spectrogram import linear_spectrogram, mel_filterbank, mel_spectrogram, spectrogram_to_mel
 
@@ -33,19 +34,14 @@ def test_a_step_of_generator_and_discriminators(short_segment_twins, batch, pipe
     torch.manual_seed(9)
     out = ours(*inputs)
     real = cut_segments(audio, out.segment_start * 256, FRAMES * 256)
-    judgement = my_discriminator.both(real, out.audio)
+    verdict = judge(my_discriminator.parts, real, out.audio)
     my_losses = {
         "mel": F.l1_loss(cut_segments(mel, out.segment_start, FRAMES), mel_spectrogram(out.audio[:, 0], filters)),
         "kl": kl_loss(out.z_p, out.logs_q, out.m_p, out.logs_p, out.spectrogram_mask),
         "durations": out.duration_nll.sum(),
-        "features": feature_matching_loss(judgement.real_features, judgement.generated_features),
-        "adversarial": generator_adversarial_loss(judgement.generated_scores),
     }
-    step(my_losses, ours)
-    judgement = my_discriminator.both(real, out.audio.detach())
-    my_losses["discriminator"] = discriminator_loss(judgement.real_scores, judgement.generated_scores)
-    my_discriminator.zero_grad()
-    my_losses["discriminator"].backward()
+    step({**my_losses, "pull": (out.audio * verdict.pull).sum()}, ours)
+    my_losses |= {"features": verdict.fm, "adversarial": verdict.gen, "discriminator": verdict.disc}
 
     peer_losses = peers_step(theirs, peer_discriminator, inputs, audio, mel)
 
