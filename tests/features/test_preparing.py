@@ -32,6 +32,7 @@ from piper_core.features import (
     silero_problem,
     speaker_ids,
 )
+from piper_core.features.silero import load_silero
 
 RATE = 16000
 SETTINGS = FeatureSettings(sample_rate=RATE, language="en-us", trim="energy")
