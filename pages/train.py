@@ -40,10 +40,10 @@ with questions:
     suggested = training_form.suggestion(preset, chosen.facts.clips, chosen.facts.longest_s)
     with st.container(border=True):
         st.subheader("Training", icon=":material/model_training:", anchor=False)
-        start = training_form.start(settings, preset)
+        start = training_form.start(settings, chosen, language, preset)
         length_slot = st.container()
         with st.expander("More settings", icon=":material/tune:"):
-            more = training_form.more(suggested)
+            more = training_form.more(suggested, use_mrd=start is not None and start.use_mrd)
         with length_slot:
             batches = training_form.steps_an_epoch(chosen.facts.clips, more["batch_size"])
             length = training_form.length(preset, batches)
@@ -62,8 +62,8 @@ with summary.container(border=True):
             metadata=chosen.metadata,
             language=language,
             preset=preset,
-            checkpoint=start[0],
-            start=start[1],
+            checkpoint=start.checkpoint,
+            start=start.mode,
             max_steps=length.max_steps,
             max_epochs=length.max_epochs,
             **more,

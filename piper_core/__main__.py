@@ -72,6 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = command("doctor", do.doctor, "Say what a checkpoint is, and how it can be used.")
     doctor.add_argument("checkpoint", type=Path, metavar="CKPT")
     doctor.add_argument("--json", action="store_true", help="print it as JSON")
+    doctor.add_argument("--dataset", type=Path, metavar="DATASET", help="say how a run on it can start from it")
+    doctor.add_argument("--metadata", metavar="FILE", help="the metadata file inside that dataset")
+    doctor.add_argument("--language", default="en-us", help="of that dataset: espeak-ng voice (default en-us)")
+    doctor.add_argument("--preset", choices=list(PRESETS), help="of that run (default: the checkpoint's)")
     export = command("export", do.export, "Write a voice for Piper: .onnx and .onnx.json.")
     export.add_argument("source", metavar="RUN_OR_CKPT")
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -108,6 +112,11 @@ def _add_training_arguments(train: argparse.ArgumentParser) -> None:
     train.add_argument("--start", choices=START_MODES[1:], help=helps["start"])
     train.add_argument("--checkpoint-every", dest="checkpoint_every_steps", type=int, metavar="STEPS",
                        default=default["checkpoint_every_steps"], help=helps["checkpoint_every_steps"])  # fmt: skip
+    for name in ("learning_rate", "learning_rate_d", "lr_decay", "lr_decay_d", "gradient_clip", "ema_decay"):
+        flag = f"--{name.replace('_', '-')}"
+        train.add_argument(flag, type=float, metavar="X", default=default[name], help=helps[name])
+    train.add_argument("--warmup-steps", type=int, metavar="N", default=0, help=helps["warmup_steps"])
+    train.add_argument("--use-mrd", action="store_true", help=helps["use_mrd"])
     train.add_argument("--seed", type=int, default=default["seed"], help=helps["seed"])
     train.add_argument("--detach", action="store_true", help="return as soon as the trainer runs")
     train.add_argument("--dry-run", action="store_true", help="print the configuration and start nothing")

@@ -84,7 +84,24 @@ def _training_config(options: Namespace, name: str) -> TrainingConfig:
     suggested = suggest_training(read_machine(), options.preset, len(read_dataset(options.dataset).utterances))
     given = {
         key: getattr(options, key)
-        for key in ("voice_name", "metadata", "language", "preset", "max_steps", "max_epochs", "precision", "seed")
+        for key in (
+            "voice_name",
+            "metadata",
+            "language",
+            "preset",
+            "max_steps",
+            "max_epochs",
+            "precision",
+            "seed",
+            "learning_rate",
+            "learning_rate_d",
+            "lr_decay",
+            "lr_decay_d",
+            "warmup_steps",
+            "gradient_clip",
+            "ema_decay",
+            "use_mrd",
+        )  # fmt: skip
     }
     if options.checkpoint and not options.start:
         raise ConfigError("Say how to start from the checkpoint: --start resume, warmstart or vocoder.")
@@ -187,12 +204,35 @@ def runs(options: Namespace) -> int:
 def doctor(options: Namespace) -> int:
     from piper_core.voices.checkpoint import describe, read_checkpoint
 
-    described = describe(read_checkpoint(options.checkpoint))
+    checkpoint = read_checkpoint(options.checkpoint)
+    described = describe(checkpoint)
+    for_dataset = _starts_for_dataset(checkpoint, options) if options.dataset else None
     if options.json:
-        print(json.dumps(described, indent=2))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in described.items()))
+        print(json.dumps(described | ({"for_dataset": for_dataset} if for_dataset else {}), indent=2))
+        return 0
+    print("\n".join(f"{name}: {value}" for name, value in described.items()))
+    if for_dataset:
+        preset = options.preset or checkpoint.preset or TrainingConfig.preset
+        voices = "1 speaker" if for_dataset["speakers"] == 1 else f"{for_dataset['speakers']} speakers"
+        print(f"\na {preset} voice of {options.dataset.name} ({voices}, {for_dataset['language']}):")
+        for start, reason in for_dataset["starts"][preset].items():
+            print(f"  {start}: {reason or 'possible'}")
     return 0
+
+
+def _starts_for_dataset(checkpoint: Any, options: Namespace) -> dict[str, Any]:
+    from piper_core.dataset.layouts import read_dataset
+    from piper_core.features import speaker_ids
+    from piper_core.voices.description import starts_by_preset
+
+    utterances = read_dataset(options.dataset, options.metadata).utterances
+    speakers = max(1, len(speaker_ids(utterance.speaker for utterance in utterances)))
+    return {
+        "dataset": str(options.dataset),
+        "language": options.language,
+        "speakers": speakers,
+        "starts": starts_by_preset(checkpoint, options.language, speakers),
+    }
 
 
 def export(options: Namespace) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from piper_core.training.config import NUM_SYMBOLS, PRESETS, TrainingConfig
+from piper_core.training.config import NUM_SYMBOLS, PRESETS, StartMode, TrainingConfig
 from piper_core.voices.networks import preset_shapes
 from piper_core.voices.origin import origin_of
 from piper_core.voices.starts import fitting_share, possible_starts
@@ -35,16 +36,31 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "step": checkpoint.step,
         "epoch": checkpoint.epoch,
         "optimizer_state": bool(checkpoint.optimizer_parameters),
-        **_starts(checkpoint),
+        "use_mrd": checkpoint.use_mrd,
+        "averaged": checkpoint.averaged,
+        **_starts(checkpoint, origin.language),
         "export": _export(checkpoint, origin.language),
     }
 
 
-def _starts(checkpoint: Checkpoint) -> dict[str, str]:
+def starts_by_preset(
+    checkpoint: Checkpoint, language: str, num_speakers: int
+) -> dict[str, dict[StartMode, str | None]]:
+    """For each preset, `possible_starts` of a run in `language` on a dataset of that many speakers."""
+    return {name: possible_starts(checkpoint, _config(checkpoint, name, language), num_speakers) for name in PRESETS}
+
+
+def _config(checkpoint: Checkpoint, preset: str, language: str | None) -> TrainingConfig:
+    """A run with the checkpoint's discriminators, and in its language where no other is asked for."""
+    config = TrainingConfig(name="run", dataset="", preset=preset, use_mrd=checkpoint.use_mrd, max_steps=1)
+    return replace(config, language=language) if language else config
+
+
+def _starts(checkpoint: Checkpoint, language: str | None) -> dict[str, str]:
     possible: dict[str, list[str]] = {"resume": [], "warmstart": [], "vocoder": []}
     reasons: dict[str, dict[str, str]] = {start: {} for start in possible}
     for name, preset in PRESETS.items():
-        config = TrainingConfig(name="run", dataset="", preset=name, max_steps=1)
+        config = _config(checkpoint, name, language)
         share = fitting_share(checkpoint.shapes, preset_shapes(preset, NUM_SYMBOLS, checkpoint.num_speakers))
         for start, reason in possible_starts(checkpoint, config, checkpoint.num_speakers).items():
             if reason is not None:

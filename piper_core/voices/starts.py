@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from piper_core.dataset.text import PhonemizerMissing, phoneme_id_map
 from piper_core.training.config import NUM_SYMBOLS, PRESETS, StartMode, TrainingConfig
 from piper_core.voices.networks import preset_shapes
+from piper_core.voices.origin import Origin, origin_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -65,12 +67,14 @@ def possible_starts(
 ) -> dict[StartMode, str | None]:
     """For each start, None when a run of `config` can start so from `checkpoint`, else why it can't, as a sentence.
 
-    `num_speakers` is the dataset's.
+    `num_speakers` is the dataset's; where the checkpoint comes from is read from its note and the files beside it.
     """
     preset = PRESETS[config.preset]
+    origin = origin_of(checkpoint.path, checkpoint.studio)
     target = preset_shapes(preset, NUM_SYMBOLS, num_speakers, config.use_mrd)
     return {
-        "resume": _why_no_resume(checkpoint, target, preset.name, preset.sample_rate, num_speakers),
+        "resume": _why_no_resume(checkpoint, target, preset.name, preset.sample_rate, num_speakers)
+        or _why_other_texts(origin, config.language),
         "warmstart": _why_no_warmstart(checkpoint.shapes, target, preset.name),
         "vocoder": _why_no_vocoder(checkpoint.shapes, target, preset.name),
     }
@@ -136,6 +140,32 @@ def _why_no_resume(
     if len(checkpoint.optimizer_parameters) != 2 or 0 in checkpoint.optimizer_parameters:
         return "It holds weights without the optimizers' state. Choose warmstart."
     return None
+
+
+def _why_other_texts(origin: Origin, language: str) -> str | None:
+    """Why the text side has learned something else than the run would go on to teach it."""
+    if origin.language and _family(origin.language) != _family(language):
+        return f"It speaks {origin.language} and this run {language}. Choose warmstart or vocoder."
+    moved = _renumbered(origin.phonemes or {})
+    if moved:
+        return (
+            f"Its phoneme table gives other numbers than piper-tts to {len(moved)} phonemes, the first {moved[0]!r}."
+            " Choose warmstart or vocoder."
+        )
+    return None
+
+
+def _family(language: str) -> str:
+    """`en` of en-us and en_GB: what one is trained on, the other can go on with."""
+    return language.lower().replace("_", "-").split("-")[0]
+
+
+def _renumbered(phonemes: Mapping[str, list[int]]) -> list[str]:
+    try:
+        known = phoneme_id_map() if phonemes else {}
+    except PhonemizerMissing:
+        return []
+    return [phoneme for phoneme, ids in phonemes.items() if phoneme in known and known[phoneme] != ids]
 
 
 def _why_no_warmstart(source: Shapes, target: Shapes, preset: str) -> str | None:

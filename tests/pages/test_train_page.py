@@ -133,6 +133,9 @@ def test_the_configuration_is_what_the_form_says(
     test.selectbox(key="train_language").select("de").run()
     test.number_input(key="steps_20000").set_value(300)
     test.number_input(key="seed").set_value(7)
+    test.number_input(key="ema_decay").set_value(0.999)
+    test.number_input(key="gradient_clip").set_value(1000.0)
+    test.toggle(key="use_mrd_False").set_value(True)
     test.text_area(key="sample_texts").set_value("Eins.\n\nZwei.").run()
     assert summary(test)["Length"].startswith("300 steps")
     assert summary(test)["Voice"] == "de_DE-my_voice-x_low"
@@ -141,6 +144,8 @@ def test_the_configuration_is_what_the_form_says(
     assert (config.dataset, config.preset, config.language) == (str(dataset.resolve()), "x_low", "de")
     assert (config.max_steps, config.max_epochs, config.seed) == (300, None, 7)
     assert config.sample_texts == ("Eins.", "Zwei.")
+    assert (config.ema_decay, config.gradient_clip, config.warmup_steps, config.use_mrd) == (0.999, 1000.0, 0, True)
+    assert (config.learning_rate, config.lr_decay) == (TrainingConfig.learning_rate, TrainingConfig.lr_decay)
     assert "has started (process 4711)" in said(test)
 
 
@@ -238,20 +243,30 @@ def test_starts_that_are_not_possible_say_why(
     run.checkpoints_dir.mkdir(parents=True)
     write_json(run.config_path, TrainingConfig(name="anna", dataset="/data", max_steps=10).to_dict())
     run.last_checkpoint.write_bytes(b"weights")
+    few = "Only 4% of a high voice's weights are in it."
+    starts = {
+        "medium": {"resume": "It holds no optimizer states.", "warmstart": None, "vocoder": None},
+        "high": {"resume": "The decoder differs.", "warmstart": few, "vocoder": "The shapes differ."},
+    }
     report = {
         "preset": "medium", "sample_rate": 22050, "step": 1000, "made_by": "Piper Studio", "language": "en-us",
-        "resume": "not possible: it holds no optimizer states.",
-        "warmstart": "possible for low (97% of its weights), medium (100% of its weights)",
-        "vocoder": "possible for low, medium",
+        "for_dataset": {"starts": starts | {"tiny": starts["high"]}},
     }  # fmt: skip
-    monkeypatch.setattr(checkpoint_starts, "examine", lambda path: Doctored(report))
+    asked: list[tuple[Any, ...]] = []
+
+    def examine(*arguments: Any) -> Doctored:
+        asked.append(arguments)
+        return Doctored(report)
+
+    monkeypatch.setattr(checkpoint_starts, "examine", examine)
     test = train(project_root, dataset)
     test.radio(key="preset").set_value("medium")
     test.selectbox(key="checkpoint").select(str(run.last_checkpoint)).run()
-    assert "Go on: it holds no optimizer states." in said(test)
+    assert asked[-1] == (run.last_checkpoint, dataset, None, 1, "en-us"), "the dataset's speakers, and its language"
+    assert "Go on: It holds no optimizer states." in said(test)
     assert summary(test)["Begins with"] == "take what fits, from a checkpoint"
     test.radio(key="preset").set_value("high").run()
-    assert "It fits the presets low, medium, not high." in said(test)
+    assert few in said(test)
     assert "Choose how to start first" in said(test)
 
 

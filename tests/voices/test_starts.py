@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from piper_core.dataset.text import phoneme_id_map
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.vits.discriminators import MultiPeriodDiscriminator
 from piper_core.vits.synthesizer import Synthesizer
@@ -94,6 +97,35 @@ def test_resuming_wants_the_same_discriminators() -> None:
     starts = possible_starts(checkpoint_of("medium"), run_with_mrd)
     assert "Turn use_mrd off" in str(starts["resume"])
     assert starts["warmstart"] is None, "the new discriminators start as they are made"
+
+
+def note(**entries: Any) -> dict[str, Any]:
+    return {"studio": entries}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "asked", "refused"), [("de", "en-us", True), ("en-gb-x-rp", "en-us", False), ("en_GB", "en", False)]
+)
+def test_resuming_wants_the_language_that_was_learned(theirs: str, asked: str, refused: bool) -> None:
+    speaks = replace(checkpoint_of("medium"), **note(language=theirs))
+    starts = possible_starts(speaks, replace(config("medium"), language=asked))
+    assert (starts["warmstart"], starts["vocoder"]) == (None, None)
+    if refused:
+        assert f"It speaks {theirs} and this run {asked}" in str(starts["resume"])
+    else:
+        assert starts["resume"] is None
+
+
+def test_resuming_wants_the_same_phoneme_numbers(tmp_path: Path) -> None:
+    table = phoneme_id_map()
+    beside = {"espeak": {"voice": "en-us"}, "phoneme_id_map": table}
+    checkpoint = replace(checkpoint_of("medium"), path=tmp_path / "some.ckpt")
+    (tmp_path / "config.json").write_text(json.dumps(beside))
+    assert possible_starts(checkpoint, config("medium"))["resume"] is None
+    beside["phoneme_id_map"] = table | {"a": table["b"], "b": table["a"]}
+    (tmp_path / "config.json").write_text(json.dumps(beside))
+    said = str(possible_starts(checkpoint, config("medium"))["resume"])
+    assert "other numbers than piper-tts to 2 phonemes" in said
 
 
 def test_starts_across_presets() -> None:

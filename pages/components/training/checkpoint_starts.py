@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,12 +28,11 @@ EXPLAINED: dict[StartMode, str] = {
     "vocoder": "Decoder, posterior encoder and flow only: for another language or alphabet.",
 }
 _WAIT_S = 120
-_POSSIBLE = "possible for "
 
 
 @dataclass(frozen=True)
 class Doctored:
-    """What the doctor says of a checkpoint."""
+    """What the doctor says of a checkpoint, and of starting from it on a dataset."""
 
     report: Mapping[str, Any]
 
@@ -45,31 +43,45 @@ class Doctored:
         parts = [str(report.get("preset") or report.get("quality")), f"{report.get('sample_rate', 0):,} Hz"]
         if report.get("language"):
             parts.append(str(report["language"]))
+        speakers = report.get("num_speakers", 1)
+        parts.append("1 speaker" if speakers == 1 else f"{speakers} speakers")
         parts += [f"step {report.get('step', 0):,}", f"made by {report.get('made_by')}"]
+        if self.use_mrd:
+            parts.append("with the multi-resolution discriminator")
+        if report.get("averaged"):
+            parts.append("averaged weights")
         return " · ".join(parts)
 
     def reason(self, start: StartMode, preset: str) -> str | None:
-        """Why a run of `preset` can't start so, as a sentence; None when it can."""
-        sentence = str(self.report.get(start, ""))
-        if not sentence.startswith(_POSSIBLE):
-            return sentence.partition(": ")[2] or sentence
-        presets = [re.sub(r" \(.*\)", "", name) for name in sentence.removeprefix(_POSSIBLE).split(", ")]
-        return None if preset in presets else f"It fits the presets {', '.join(presets)}, not {preset}."
+        """Why a run of `preset` on the dataset can't start so, as a sentence; None when it can."""
+        reason: str | None = self.report["for_dataset"]["starts"][preset][start]
+        return reason
+
+    @property
+    def use_mrd(self) -> bool:
+        """Whether it has the multi-resolution discriminator, which a run that goes on then needs too."""
+        return bool(self.report.get("use_mrd"))
 
 
-def examine(path: Path) -> Doctored | str:
-    """What the checkpoint is, or a sentence that says why it can't be used."""
+def examine(path: Path, dataset: Path, metadata: str | None, speakers: int, language: str) -> Doctored | str:
+    """What the checkpoint is and how a run on the dataset can start from it, or a sentence why it can't be used.
+
+    `speakers`: how many the dataset has by now.
+    """
     if not path.is_file():
         return f"There is no checkpoint {path}: check the path."
     stat = path.stat()
-    return _examine(str(path), stat.st_mtime_ns, stat.st_size)
+    return _examine(str(path), stat.st_mtime_ns, stat.st_size, str(dataset), metadata, speakers, language)
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking into the checkpoint …")
-def _examine(path: str, changed_ns: int, size_bytes: int) -> Doctored | str:
+def _examine(
+    path: str, changed_ns: int, size_bytes: int, dataset: str, metadata: str | None, speakers: int, language: str
+) -> Doctored | str:
+    options = ["--dataset", dataset, "--language", language, *(["--metadata", metadata] if metadata else [])]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "piper_core", "doctor", path, "--json"],
+            [sys.executable, "-m", "piper_core", "doctor", path, "--json", *options],
             cwd=PROJECT_ROOT,
             env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT)},
             stdin=subprocess.DEVNULL,

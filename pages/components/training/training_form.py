@@ -39,6 +39,16 @@ class ChosenDataset:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a run begins."""
+
+    checkpoint: str | None
+    mode: StartMode
+    use_mrd: bool = False
+    """Whether going on from there takes the multi-resolution discriminator."""
+
+
+@dataclass(frozen=True)
 class Length:
     """When to stop: one of both."""
 
@@ -146,7 +156,7 @@ def language() -> str:
     return language_choice.choose("Language", given=given, key="train_language", help=HELP["language"])
 
 
-def start(settings: Settings, preset_name: str) -> tuple[str | None, StartMode] | None:
+def start(settings: Settings, chosen_dataset: ChosenDataset, language: str, preset_name: str) -> Start | None:
     """The checkpoint and how to start from it; None, and why on the page, when that is not possible."""
     known = {str(checkpoint.path): checkpoint.label for checkpoint in list_checkpoints(settings.runs_dir)}
     chosen = st.selectbox(
@@ -158,12 +168,14 @@ def start(settings: Settings, preset_name: str) -> tuple[str | None, StartMode] 
         help=f"{HELP['checkpoint']} A voice that exists needs far less data and time. Choose one, or write a path.",
     )
     if chosen is None or chosen == SCRATCH:
-        return None, "scratch"
+        return Start(None, "scratch")
     path = Path(chosen).expanduser()
     if not settings.allows(path):
         st.error(f"{path} lies outside the folders that the pages may read; name its folder in the setting DATA_ROOTS.")
         return None
-    doctored = checkpoint_starts.examine(path)
+    doctored = checkpoint_starts.examine(
+        path, chosen_dataset.folder, chosen_dataset.metadata, chosen_dataset.facts.speakers, language
+    )
     if isinstance(doctored, str):
         st.error(doctored)
         return None
@@ -174,7 +186,7 @@ def start(settings: Settings, preset_name: str) -> tuple[str | None, StartMode] 
         if reason is not None:
             st.caption(f":material/block: {checkpoint_starts.STARTS[mode]}: {reason}")
     if not possible:
-        st.error("A run of this size can't start from this checkpoint. Choose another size or checkpoint.")
+        st.error("A run of this size on this dataset can't start from this checkpoint. Choose another of them.")
         return None
     mode = st.segmented_control(
         "How to start",
@@ -185,7 +197,7 @@ def start(settings: Settings, preset_name: str) -> tuple[str | None, StartMode] 
         key=f"start_{'_'.join(possible)}",
     )
     st.caption(checkpoint_starts.EXPLAINED[mode])
-    return str(path.resolve()), mode
+    return Start(str(path.resolve()), mode, use_mrd=doctored.use_mrd and mode == "resume")
 
 
 def length(preset_name: str, batches: int) -> Length:
@@ -215,8 +227,11 @@ def suggestion(preset_name: str, clips: int, longest_s: float) -> Suggestion:
     return suggest_training(read_machine(), preset_name, clips, longest_s)
 
 
-def more(suggested: Suggestion) -> dict[str, Any]:
-    """The settings that fit the machine as they are, and those for people who know why."""
+def more(suggested: Suggestion, use_mrd: bool = False) -> dict[str, Any]:
+    """The settings that fit the machine as they are, and those for people who know why.
+
+    `use_mrd`: what the checkpoint asks for.
+    """
     given: dict[str, Any] = {}
     with st.grid(3, min_column_width=160):
         key = f"{suggested.batch_size}_{suggested.num_workers}"
@@ -240,8 +255,33 @@ def more(suggested: Suggestion) -> dict[str, Any]:
             ("seed", "Seed", 0, 1234),
         ):
             given[name] = int(st.number_input(label, low, value=value, key=name, help=HELP[name]))
+    given |= _mathematics(use_mrd)
     said = st.text_area("Sentences to hear", key="sample_texts", placeholder="One a line", help=HELP["sample_texts"])
     given["sample_texts"] = tuple(line.strip() for line in said.splitlines() if line.strip())
+    return given
+
+
+def _mathematics(use_mrd: bool) -> dict[str, Any]:
+    """The settings that make another training than Piper's: docs/training-options.md has the reasons."""
+    given: dict[str, Any] = {}
+    with st.grid(3, min_column_width=160):
+        for name, label, most, step, form in (
+            ("learning_rate", "Learning rate, generator", 1.0, 1e-5, "%.6f"),
+            ("learning_rate_d", "Learning rate, discriminators", 1.0, 1e-5, "%.6f"),
+            ("lr_decay", "Decay an epoch, generator", 1.0, 1e-4, "%.6f"),
+            ("lr_decay_d", "Decay an epoch, discriminators", 1.0, 1e-4, "%.6f"),
+            ("gradient_clip", "Largest gradient norm", 1e6, 1.0, "%g"),
+            ("ema_decay", "Decay of averaged weights", 0.999999, 1e-3, "%.6f"),
+        ):
+            default = float(getattr(TrainingConfig, name))
+            least = 1e-6 if name.startswith("l") else 0.0
+            given[name] = float(st.number_input(label, least, most, default, step, form, key=name, help=HELP[name]))
+        given["warmup_steps"] = int(
+            st.number_input("Warmup steps", 0, 10_000_000, 0, 100, key="warmup_steps", help=HELP["warmup_steps"])
+        )
+    given["use_mrd"] = st.toggle(
+        "Multi-resolution discriminator", use_mrd, key=f"use_mrd_{use_mrd}", help=HELP["use_mrd"]
+    )
     return given
 
 
