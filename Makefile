@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: run test check format images clean
+.PHONY: run test check parity format images clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -31,6 +31,10 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not browser"
+
+# Beside piper-tts' own trainer, in an environment made for it: the same step, and checkpoints both ways.
+parity: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.parity
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .

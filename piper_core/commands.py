@@ -16,6 +16,11 @@ from piper_core.settings import GIGABYTE, Settings
 from piper_core.training.config import ConfigError, TrainingConfig
 
 POLL_S = 0.5
+TAKEN_AS_GIVEN = (
+    "voice_name", "metadata", "language", "preset", "max_steps", "max_epochs", "precision", "seed", "learning_rate",
+    "learning_rate_d", "lr_decay", "lr_decay_d", "warmup_steps", "gradient_clip", "ema_decay", "use_mrd",
+)  # fmt: skip
+"""Options of `train` that go into the run's configuration as they are."""
 
 
 def say(line: str) -> None:
@@ -82,27 +87,7 @@ def _training_config(options: Namespace, name: str) -> TrainingConfig:
     from piper_core.system.machine import read_machine, suggest_training
 
     suggested = suggest_training(read_machine(), options.preset, len(read_dataset(options.dataset).utterances))
-    given = {
-        key: getattr(options, key)
-        for key in (
-            "voice_name",
-            "metadata",
-            "language",
-            "preset",
-            "max_steps",
-            "max_epochs",
-            "precision",
-            "seed",
-            "learning_rate",
-            "learning_rate_d",
-            "lr_decay",
-            "lr_decay_d",
-            "warmup_steps",
-            "gradient_clip",
-            "ema_decay",
-            "use_mrd",
-        )  # fmt: skip
-    }
+    given = {key: getattr(options, key) for key in TAKEN_AS_GIVEN}
     if options.checkpoint and not options.start:
         raise ConfigError("Say how to start from the checkpoint: --start resume, warmstart or vocoder.")
     return TrainingConfig(
