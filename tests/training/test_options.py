@@ -34,7 +34,7 @@ class Drifting(VitsModule):
 
     gradient = 1.0
 
-    def gradients(self, *_: Any) -> dict[str, Tensor]:
+    def step_gradients(self, *_: Any) -> dict[str, Tensor]:
         for parameter in self.parameters():
             parameter.grad = torch.full_like(parameter, self.gradient)
         return {"loss_g": torch.zeros(())}
