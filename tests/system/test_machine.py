@@ -81,7 +81,7 @@ def test_a_processor_and_a_small_dataset_ask_for_small_batches() -> None:
 
 def test_workers_and_precision_suit_the_device() -> None:
     assert suggest_training(Machine(1, 4 * GB, 2 * GB), "tiny", 500).num_workers == 0
-    assert suggest_training(LAPTOP, "tiny", 500).num_workers == 1
+    assert suggest_training(LAPTOP, "tiny", 500).num_workers == 0
     assert suggest_training(with_card(24), "medium", 500).num_workers == 4
     assert suggest_training(with_card(24, (8, 0)), "medium", 500).precision == "bf16-mixed"
     assert suggest_training(with_card(24, (7, 5)), "medium", 500).precision == "auto"
