@@ -34,7 +34,8 @@ class Obey(pl.Callback):
         self._saver = saver
         self._stop_signalled = stop_signalled
         self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        self._unreadable = ""
+        self._read: tuple[tuple[int, int, int] | None, Control] = (None, Control())
+        """Which control.json was read last, by inode, time and size, and what it says."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning puts its own handler before ours, which ends the run without saving.
@@ -88,10 +89,16 @@ class Obey(pl.Callback):
         return stop
 
     def _control(self) -> Control:
+        """control.json, read only where it is another file than at the last look: it is replaced whole."""
         try:
-            return read_control(self._run)
-        except RunError as error:
-            if str(error) != self._unreadable:  # once, not at every step
-                _LOGGER.warning("%s", error)
-                self._unreadable = str(error)
+            stat = self._run.control_path.stat()
+            version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        except OSError:
             return Control()
+        if version != self._read[0]:
+            try:
+                self._read = version, read_control(self._run)
+            except RunError as error:
+                _LOGGER.warning("%s", error)  # once, not at every step
+                self._read = version, Control()
+        return self._read[1]
