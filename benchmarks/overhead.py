@@ -51,7 +51,7 @@ WARM_UP_STEPS = 50
 class Free(VitsModule):
     """A step that costs nothing, with losses to tell."""
 
-    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
         self.steps_done += 1
         self.batches_done_in_epoch += 1
         self.latest = {name: torch.tensor(1.0) for name in LOSSES}
