@@ -23,7 +23,6 @@ from unittest import mock
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks.prepare import processor
