@@ -105,7 +105,14 @@ def _add_training_arguments(train: argparse.ArgumentParser) -> None:
     length = train.add_mutually_exclusive_group(required=True)
     length.add_argument("--max-steps", type=int, metavar="N", help=helps["max_steps"])
     length.add_argument("--max-epochs", type=int, metavar="N", help=helps["max_epochs"])
-    train.add_argument("--batch-size", type=_count_or_auto, default="auto", metavar="N|auto", help=helps["batch_size"])
+    train.add_argument(
+        "--batch-size",
+        type=_count_or_auto,
+        metavar="N|auto",
+        help=f"{helps['batch_size']} auto: by a dry run; default: what suits this machine",
+    )
+    train.add_argument("--devices", type=int, metavar="N", default=default["devices"], help=helps["devices"])
+    train.add_argument("--num-nodes", type=int, metavar="N", default=default["num_nodes"], help=helps["num_nodes"])
     train.add_argument("--num-workers", type=int, metavar="N", help=helps["num_workers"])
     train.add_argument("--precision", choices=PRECISIONS, default="auto", help=helps["precision"])
     train.add_argument("--checkpoint", type=Path, metavar="CKPT", help=helps["checkpoint"])
@@ -119,7 +126,12 @@ def _add_training_arguments(train: argparse.ArgumentParser) -> None:
     train.add_argument("--use-mrd", action="store_true", help=helps["use_mrd"])
     train.add_argument("--seed", type=int, default=default["seed"], help=helps["seed"])
     train.add_argument("--detach", action="store_true", help="return as soon as the trainer runs")
-    train.add_argument("--dry-run", action="store_true", help="print the configuration and start nothing")
+    train.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="take real steps on the longest clips, say what the run would need, and start nothing",
+    )
+    train.add_argument("--json", action="store_true", help="print the dry run's report as JSON")
 
 
 def _count_or_auto(text: str) -> int | str:

@@ -6,8 +6,9 @@ import json
 import sys
 import time
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cache_utils.store import CacheStore
 from piper_core.runs.run import Run, RunError, list_runs, open_run
@@ -15,10 +16,14 @@ from piper_core.runs.status import TrainingStatus, observe, status_of
 from piper_core.settings import GIGABYTE, Settings
 from piper_core.training.config import ConfigError, TrainingConfig
 
+if TYPE_CHECKING:
+    from piper_core.training.dry_run import TrialReport
+
 POLL_S = 0.5
 TAKEN_AS_GIVEN = (
     "voice_name", "metadata", "language", "preset", "max_steps", "max_epochs", "precision", "seed", "learning_rate",
-    "learning_rate_d", "lr_decay", "lr_decay_d", "warmup_steps", "gradient_clip", "ema_decay", "use_mrd",
+    "learning_rate_d", "lr_decay", "lr_decay_d", "warmup_steps", "gradient_clip", "ema_decay", "use_mrd", "devices",
+    "num_nodes",
 )  # fmt: skip
 """Options of `train` that go into the run's configuration as they are."""
 
@@ -65,15 +70,22 @@ def inspect(options: Namespace) -> int:
 
 
 def train(options: Namespace) -> int:
-    from piper_core.runs.launcher import Started, launch
+    from piper_core.runs.launcher import ReadyToStart, Started, launch
 
     settings = Settings.load()
     folder = _run_folder(options.run, settings)
     config = _training_config(options, folder.name)
-    if options.dry_run:
-        print(json.dumps(config.to_dict(), indent=2))
-        return 0
+    if options.dry_run or options.batch_size == "auto":
+        report = _try_out(config, settings, choose_batch=options.batch_size == "auto")
+        config = replace(config, batch_size=report.batch_size)
+        if options.dry_run:
+            print(json.dumps({"config": config.to_dict(), **report.to_dict()}, indent=2) if options.json else
+                  "\n".join(f"{label}: {value}" for label, value in report.lines().items()))  # fmt: skip
+            return 0
     outcome = launch(config, folder.parent, settings=settings)
+    if isinstance(outcome, ReadyToStart):
+        print(outcome.sentence)
+        return 0
     if not isinstance(outcome, Started):
         raise RunError(outcome.sentence)
     if options.detach:
@@ -93,13 +105,24 @@ def _training_config(options: Namespace, name: str) -> TrainingConfig:
     return TrainingConfig(
         name=name,
         dataset=str(options.dataset.resolve()),
-        batch_size=suggested.batch_size if options.batch_size == "auto" else options.batch_size,
+        batch_size=options.batch_size if isinstance(options.batch_size, int) else suggested.batch_size,
         num_workers=suggested.num_workers if options.num_workers is None else options.num_workers,
         checkpoint=str(options.checkpoint.resolve()) if options.checkpoint else None,
         start=options.start or "scratch",
         checkpoint_every_steps=options.checkpoint_every_steps,
         **given,
     )
+
+
+def _try_out(config: TrainingConfig, settings: Settings, *, choose_batch: bool) -> TrialReport:
+    from piper_core.training.dry_run import TrialFailed, dry_run
+
+    report = dry_run(config, settings, choose_batch=choose_batch, on_progress=say)
+    if isinstance(report, TrialFailed):
+        raise RunError(report.reason)
+    if choose_batch and not report.safe_batch_size:
+        raise RunError("Not even one of the longest clips fits into memory; leave out the longest clips.")
+    return report
 
 
 def _follow(run: Run) -> int:
@@ -151,13 +174,16 @@ def status_line(run: Run, status: TrainingStatus) -> str:
 
 def control(options: Namespace) -> int:
     from piper_core.runs import control as ask
-    from piper_core.runs.launcher import Started, resume
+    from piper_core.runs.launcher import ReadyToStart, Started, resume
 
     run = _find_run(options.run)
     observed = observe(run, time.time())
     alive = observed is not None and observed.is_alive_state
     if options.action == "resume" and not alive:
         outcome = resume(run, settings=Settings.load())
+        if isinstance(outcome, ReadyToStart):
+            print(outcome.sentence)
+            return 0
         if not isinstance(outcome, Started):
             raise RunError(outcome.sentence)
         print(f"{run.name}: goes on from its last checkpoint")

@@ -11,17 +11,20 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 
 from cache_utils.lock import file_lock
-from piper_core.dataset.layouts import DatasetError, read_dataset
+from piper_core.dataset.audio import Unreadable, read_header
+from piper_core.dataset.layouts import Dataset, DatasetError, read_dataset
 from piper_core.dataset.text import TextError, check_language
+from piper_core.features.settings import FeatureSettings
 from piper_core.runs.control import reset_control
 from piper_core.runs.process import process_start_time, spawn_detached
 from piper_core.runs.run import Run, RunError, last_line, write_json
 from piper_core.runs.status import Launch, is_written_by, observe, read_status
 from piper_core.settings import Settings
-from piper_core.system import disk
+from piper_core.system import disk, gpu
 from piper_core.training.config import ConfigError, TrainingConfig
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +72,24 @@ class StartFailed:
         return self.reason
 
 
-Outcome = Started | AlreadyRunning | StartFailed
+@dataclass(frozen=True)
+class ReadyToStart:
+    """A run on several machines: its folder is ready, and others start its processes."""
+
+    run: Run
+    devices: int
+    num_nodes: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"The run {self.run.name} is ready. Start it on each of the {self.num_nodes} machines, by torchrun or srun"
+            f" with {self.devices} processes a machine: python -m {TRAINER_MODULE} {self.run.folder}"
+        )
+
+
+Outcome = Started | AlreadyRunning | StartFailed | ReadyToStart
 
 
 def launch(
@@ -131,9 +151,30 @@ def refusal(config: TrainingConfig, runs_dir: Path) -> str | None:
             f"Of the {len(dataset.utterances)} clips that {dataset.metadata_path} lists, {found} has its audio file;"
             " look at the findings on Setup."
         )
+    if (too_long := _nearly_all_too_long(dataset)) is not None:
+        return too_long
+    cards = gpu.devices()
+    if isinstance(cards, list) and 0 < len(cards) < config.devices and config.num_nodes == 1:
+        return f"The run asks for {config.devices} cards, and this machine has {len(cards)}."
     if config.checkpoint is not None and not Path(config.checkpoint).is_file():
         return f"There is no checkpoint {config.checkpoint}; check the path."
     return disk.refusal(runs_dir, disk.required_bytes(config, audio_bytes=sum(sizes)))
+
+
+def _nearly_all_too_long(dataset: Dataset) -> str | None:
+    """A sentence where fewer than two clips are short enough to be trained on; by their headers, up to the second."""
+    limit_s = FeatureSettings.longest_s
+    short = (
+        utterance
+        for utterance in dataset.usable
+        if isinstance(header := read_header(utterance.path), Unreadable) or header.duration_s <= limit_s
+    )
+    if len(list(islice(short, 2))) == 2:
+        return None
+    return (
+        f"Of the {len(dataset.usable)} clips fewer than two are at most {limit_s:g} s long, the longest that are"
+        " trained on; cut them into sentences."
+    )
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
@@ -186,6 +227,8 @@ def _launch_alone(
         return StartFailed(f"There is a run {run.name} already; resume it, or give this one another name.")
     write_json(run.config_path, config.to_dict())
     reset_control(run)
+    if config.num_nodes > 1:
+        return ReadyToStart(run, config.devices, config.num_nodes)
     log_start = run.log_path.stat().st_size if run.log_path.is_file() else 0
     launched_at = time.time()
     process = spawn_detached(

@@ -96,8 +96,8 @@ def suggest_training(machine: Machine, preset: str, utterances: int, longest_cli
     clip_s = longest_clip_s or USUAL_CLIP_S
     room_for_clips = (room - CONTEXT_BYTES - PARAMETERS[preset] * STATE_BYTES_A_PARAMETER) / SAFETY_FACTOR
     fitting = int(room_for_clips // _clip_bytes(preset, clip_s))
-    useful = max(1, utterances // LEAST_STEPS_AN_EPOCH)
-    batch = _power_of_two(min(fitting, useful, MOST_BATCH[kind]))
+    useful = useful_batch(utterances)
+    batch = power_of_two(min(fitting, useful, MOST_BATCH[kind]))
     workers, workers_reason = _workers(machine, kind)
     precision, precision_reason = _precision(machine)
     cost = CLIP_COSTS[preset]
@@ -110,6 +110,11 @@ def suggest_training(machine: Machine, preset: str, utterances: int, longest_cli
         "max_clip_s": _clip_reason(max_clip_s, batch, longest_clip_s),
     }
     return Suggestion(batch, workers, precision, max_clip_s, reasons)
+
+
+def useful_batch(utterances: int) -> int:
+    """The largest batch that leaves an epoch of `utterances` clips a few steps."""
+    return max(1, utterances // LEAST_STEPS_AN_EPOCH)
 
 
 def _batch_reason(batch: int, fitting: int, useful: int, kind: str, memory: str, room: float, clip_s: float) -> str:
@@ -158,7 +163,8 @@ def _clip_bytes(preset: str, clip_s: float) -> float:
     return CLIP_COSTS[preset].segment_bytes + clip_s * CLIP_COSTS[preset].second_bytes
 
 
-def _power_of_two(most: int) -> int:
+def power_of_two(most: int) -> int:
+    """The largest power of two up to `most`, at least 1."""
     return 1 << (max(1, most).bit_length() - 1)
 
 

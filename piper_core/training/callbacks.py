@@ -1,7 +1,7 @@
 """What happens between the steps: losses and time left are told, checkpoints saved.
 
-Order matters: `Watch` first (it knows the losses), then `SaveCheckpoints`, `SpeakSamples` (samples.py), and `Obey`
-(obedience.py) last.
+Order matters: `LastStep` first, then `Watch` (it knows the losses), `SaveCheckpoints`, `SpeakSamples` (samples.py), and
+`Obey` (obedience.py) last.
 A step is a batch; Lightning's own count, which counts each optimizer, is not used.
 """
 
@@ -41,20 +41,36 @@ class TrainingDiverged(RuntimeError):
     """A loss is no longer a number. The message says what to try."""
 
 
+class LastStep(pl.Callback):
+    """Ends the training at `max_steps`, or with the last batch of the last epoch, on every process."""
+
+    def __init__(self, max_steps: int | None) -> None:
+        self._max_steps = max_steps
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._is_last_step(trainer, vits(pl_module)):
+            trainer.should_stop = True  # all that a run's end brings (checkpoint, validation, samples) hangs on this
+
+    def _is_last_step(self, trainer: pl.Trainer, module: VitsModule) -> bool:
+        if self._max_steps is not None and module.steps_done >= self._max_steps:
+            return True
+        last_epoch = trainer.max_epochs is not None and 0 < trainer.max_epochs <= trainer.current_epoch + 1
+        return last_epoch and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+
+
 class Watch(pl.Callback):
-    """Counts and tells: metrics.jsonl, TensorBoard, and status.json about once a second; ends at `max_steps`.
+    """Counts and tells: metrics.jsonl, TensorBoard, and status.json about once a second.
 
     Losses stay on the device until the next flush, so that a card is not made to wait in every step.
     """
 
-    def __init__(
-        self, run: Run, reporter: Reporter, events: Events | None, *, total_steps: int, max_steps: int | None
-    ) -> None:
+    def __init__(self, run: Run, reporter: Reporter, events: Events | None, *, total_steps: int) -> None:
         self._run = run
         self._reporter = reporter
         self._events = events
         self._total_steps = total_steps
-        self._max_steps = max_steps
         self._pending: list[tuple[int, int, float, float, dict[str, Tensor]]] = []
         """step, epoch, Unix time, learning rate, losses"""
         self.clock = StepClock(time.monotonic(), 0)
@@ -67,7 +83,7 @@ class Watch(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module = vits(pl_module)
         self._metrics = MetricsWriter(self._run.metrics_path)
-        self._batch_size = int(module.hparams["batch_size"])
+        self._batch_size = int(module.hparams["batch_size"]) * trainer.world_size
         self.clock = StepClock(time.monotonic(), module.steps_done)
         self._reporter.memory(device=_device_name(module), total_bytes=_total_bytes(module.device))
         self._reporter.progress(
@@ -83,16 +99,8 @@ class Watch(pl.Callback):
         self._pending.append((module.steps_done, trainer.current_epoch, time.time(), rate, module.latest))
         self.clock.add(time.monotonic(), module.steps_done)
         self._reporter.note("memory", module.micro_batches.sentence)
-        if self._is_last_step(trainer, module):
-            trainer.should_stop = True  # all that a run's end brings (checkpoint, validation, samples) hangs on this
         if time.monotonic() - self._flushed_at >= FLUSH_EVERY_S:
             self.flush(module)
-
-    def _is_last_step(self, trainer: pl.Trainer, module: VitsModule) -> bool:
-        if self._max_steps is not None and module.steps_done >= self._max_steps:
-            return True
-        last_epoch = trainer.max_epochs is not None and 0 < trainer.max_epochs <= trainer.current_epoch + 1
-        return last_epoch and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
     def flush(self, module: VitsModule) -> None:
         """Writes what the steps since the last flush gave. Raises TrainingDiverged."""

@@ -103,7 +103,11 @@ class TrainingConfig:
     max_epochs: int | None = None
     """Stop after this many passes over the dataset."""
     batch_size: int = 8
-    """Utterances in a step."""
+    """Utterances in a step, on each device."""
+    devices: int = 1
+    """Cards of each machine that train together; on a processor, processes."""
+    num_nodes: int = 1
+    """Machines that train together; more than one are started by torchrun or Slurm."""
     num_workers: int = 1
     """Processes that load batches beside the trainer."""
     precision: Precision = "auto"
@@ -156,7 +160,7 @@ class TrainingConfig:
             )
         if self.max_steps is None and self.max_epochs is None:
             raise ConfigError("Say when to stop: a number of steps or of epochs.")
-        for name in ("max_steps", "max_epochs", "batch_size", "checkpoint_every_steps",
+        for name in ("max_steps", "max_epochs", "batch_size", "devices", "num_nodes", "checkpoint_every_steps",
                      "sample_every_steps"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -15,24 +15,27 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from cache_utils.store import CacheStore
 from piper_core.dataset.text import phoneme_ids
-from piper_core.features import FEATURE_VERSION, FeatureSettings, Prepared, PreparedUtterance, load_features
+from piper_core.features import FEATURE_VERSION, FeatureSettings, PreparedUtterance, load_features
 from piper_core.runs.run import Run
 from piper_core.settings import Settings
 from piper_core.system.cores import cores
-from piper_core.training.callbacks import RunStopped, SaveCheckpoints, Watch
+from piper_core.training.callbacks import LastStep, RunStopped, SaveCheckpoints, Watch
 from piper_core.training.checkpoints import AtomicCheckpointIO, remove_leftovers
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import VitsDataModule, collate, split
 from piper_core.training.events import Events
 from piper_core.training.module import VitsModule, hyper_parameters
-from piper_core.training.obedience import Obey
+from piper_core.training.obedience import Follow, Obey
 from piper_core.training.precision import Choice, choose_precision, former_choice, processor
 from piper_core.training.randomness import SeedSteps
+from piper_core.training.ranks import Place
 from piper_core.training.reporter import Reporter
 from piper_core.training.samples import Sentence, SpeakSamples
+from piper_core.training.together import AddedUp, Work, decided
 from piper_core.voices.checkpoint import Checkpoint, apply_start, load_weights, possible_starts, read_checkpoint
 
 _LOGGER = logging.getLogger(__name__)
@@ -69,23 +72,24 @@ def read_start(config: TrainingConfig, num_speakers: int) -> Checkpoint | None:
 
 def fit(
     run: Run,
-    config: TrainingConfig,
+    work: Work,
     settings: Settings,
-    prepared: Prepared,
-    feature_settings: FeatureSettings,
-    speakers: dict[str, int],
     store: CacheStore,
-    reporter: Reporter,
+    reporter: Reporter | None,
     stop_signalled: Callable[[], bool],
+    place: Place,
 ) -> Ended:
-    """Trains until the configured end or a request to stop, whichever comes first."""
-    _quiet()
-    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    prepare_torch(device)
+    """Trains until the configured end or a request to stop, whichever comes first.
+
+    Several processes call it together; those other than rank 0 have no `reporter`, and write nothing.
+    """
+    config = work.config
+    quiet()
+    device = torch.device("cuda", place.local_rank) if torch.cuda.is_available() else torch.device("cpu")
+    prepare_torch(device, place.local_world)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    remove_leftovers(run.checkpoints_dir)
-    module = _module(config, feature_settings, speakers)
-    training, held_out = split(prepared.utterances, config.validation_share, config.seed)
+    module = build_module(config, work.features, work.speakers)
+    training, held_out = split(work.prepared.utterances, config.validation_share, config.seed)
     data = VitsDataModule(
         training,
         held_out[:VALIDATION_CLIPS],
@@ -94,27 +98,40 @@ def fit(
         num_workers=config.num_workers,
         seed=config.seed,
         pin_memory=device.type == "cuda",
+        processes=place.world,
     )
     start_step, note = _start(module, config)
     total_steps = _total_steps(config, data.batches_per_epoch)
     if start_step >= total_steps:
         return Ended("finished", start_step)
-    choice = _precision(module, config, data, total_steps - start_step, device, note)
+    choice = decided(lambda: _precision(module, config, data, total_steps - start_step, device, note))
     _LOGGER.info("Precision %s. %s", choice.precision, choice.reason)
     module.studio |= {"precision": choice.precision, "processor": processor(device)}
     _LOGGER.info(
         "To run again: %s.", ", ".join(f"{name} {value}" for name, value in module.studio["made_with"].items())
     )
-    events = Events.open(settings.tensorboard_log_dir / run.name, start_step)
-    if events is None:
-        _LOGGER.info("tensorboard is not installed: the run goes on without its event files.")
-        reporter.note("tensorboard", "TensorBoard is not installed, so no event files are written.")
-    watch = Watch(run, reporter, events, total_steps=total_steps, max_steps=config.max_steps)
-    saver = SaveCheckpoints(run, reporter, watch, every_steps=config.checkpoint_every_steps, keep=config.keep_best)
-    sentences = _sentences(config, held_out or training, store)
+    callbacks: list[pl.Callback] = [SeedSteps(config.seed), LastStep(config.max_steps)]
+    saver: SaveCheckpoints | None = None
+    if reporter is None:
+        callbacks.append(Follow())
+    else:
+        remove_leftovers(run.checkpoints_dir)
+        events = _events(settings.tensorboard_log_dir / run.name, start_step, reporter)
+        watch = Watch(run, reporter, events, total_steps=total_steps)
+        saver = SaveCheckpoints(run, reporter, watch, every_steps=config.checkpoint_every_steps, keep=config.keep_best)
+        sentences = _sentences(config, held_out or training, store)
+        callbacks += [
+            watch,
+            saver,
+            SpeakSamples(run, sentences, events, every_steps=config.sample_every_steps),
+            Obey(run, reporter, watch, saver, stop_signalled),
+        ]
     trainer = pl.Trainer(
         accelerator="cuda" if device.type == "cuda" else "cpu",
-        devices=1,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        strategy=AddedUp() if place.world > 1 else "auto",
+        use_distributed_sampler=False,  # the loader's batches are shared out already
         precision=choice.lightning,
         max_steps=-1,
         max_epochs=-1 if config.max_epochs is None else config.max_epochs,
@@ -122,14 +139,9 @@ def fit(
         check_val_every_n_epoch=None,
         limit_val_batches=1.0 if held_out else 0,
         num_sanity_val_steps=0,
-        callbacks=[
-            SeedSteps(config.seed),
-            watch,
-            saver,
-            SpeakSamples(run, sentences, events, every_steps=config.sample_every_steps),
-            Obey(run, reporter, watch, saver, stop_signalled),
-        ],
-        plugins=[AtomicCheckpointIO()],
+        callbacks=callbacks,
+        # Alone in a batch script of Slurm, Lightning must not take the script's tasks for processes of the run.
+        plugins=[AtomicCheckpointIO(), *([] if place.world > 1 else [LightningEnvironment()])],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -148,10 +160,18 @@ def fit(
             module.to("cpu")
             gc.collect()
             torch.cuda.empty_cache()
-    return Ended(outcome, step, saver.trouble)
+    return Ended(outcome, step, saver.trouble if saver else None)
 
 
-def _module(config: TrainingConfig, feature_settings: FeatureSettings, speakers: dict[str, int]) -> VitsModule:
+def _events(folder: Path, start_step: int, reporter: Reporter) -> Events | None:
+    events = Events.open(folder, start_step)
+    if events is None:
+        _LOGGER.info("tensorboard is not installed: the run goes on without its event files.")
+        reporter.note("tensorboard", "TensorBoard is not installed, so no event files are written.")
+    return events
+
+
+def build_module(config: TrainingConfig, feature_settings: FeatureSettings, speakers: dict[str, int]) -> VitsModule:
     studio = {
         "name": config.spoken_name,
         "preset": config.preset,
@@ -229,17 +249,18 @@ def _sentences(
     )
 
 
-def prepare_torch(device: torch.device) -> None:
+def prepare_torch(device: torch.device, processes: int = 1) -> None:
+    """Sets up torch for `device`; on a processor, for `processes` that share its cores."""
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     else:
         if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(cores())
+            torch.set_num_threads(max(1, cores() // processes))
         torch.set_flush_denormal(True)  # a processor is many times slower on numbers next to nothing
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Lightning's tips and notices are for people who write training scripts; errors still come through."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -16,6 +16,7 @@ from piper_core.training.callbacks import RunStopped, SaveCheckpoints, Watch, de
 from piper_core.training.memory import release_memory
 from piper_core.training.module import VitsModule
 from piper_core.training.reporter import Reporter
+from piper_core.training.together import GO, PAUSE, STOP, Word
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -23,7 +24,10 @@ POLL_S = 0.2
 
 
 class Obey(pl.Callback):
-    """Stop, pause and the release of memory, asked for in control.json or by a signal; looked at between two steps."""
+    """Stop, pause and the release of memory, asked for in control.json or by a signal; looked at between two steps.
+
+    Rank 0's: it reads what is asked for, and passes it on to the other processes, which `Follow`.
+    """
 
     def __init__(
         self, run: Run, reporter: Reporter, watch: Watch, saver: SaveCheckpoints, stop_signalled: Callable[[], bool]
@@ -33,7 +37,8 @@ class Obey(pl.Callback):
         self._watch = watch
         self._saver = saver
         self._stop_signalled = stop_signalled
-        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._handlers = our_handlers()
+        self._word = Word()
         self._read: tuple[tuple[int, int, int] | None, Control] = (None, Control())
         """Which control.json was read last, by inode, time and size, and what it says."""
 
@@ -46,47 +51,45 @@ class Obey(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         module = vits(pl_module)
-        if not self._obey(module) and not self._wait_while_paused(trainer, module):
-            return
-        if trainer.should_stop:  # it has just finished
+        command = self._hear(module)
+        if command == PAUSE and not trainer.should_stop:
+            command = self._wait_while_paused(trainer, module)
+        if command != STOP or trainer.should_stop:  # at its last step it has just finished
             return
         self._reporter.update(state="stopping", message="Saving a checkpoint, then stopping.")
         self._saver.save(trainer)
         raise RunStopped
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        if self._obey(vits(pl_module)) and self._saver.saved_step == vits(pl_module).steps_done:
+        module = vits(pl_module)
+        if self._hear(module, may_stop=self._saver.saved_step == module.steps_done) == STOP:
             raise RunStopped
 
-    def _obey(self, module: VitsModule) -> bool:
-        """Answers a request for memory; True when the run has to stop."""
+    def _hear(self, module: VitsModule, may_stop: bool = True) -> int:
+        """Answers a request for memory; returns the command that all processes obey now."""
         control = self._control()
-        if control.clear_memory_request > self._reporter.status.memory.release_request:
+        wish = PAUSE if control.command == "pause" else GO
+        if may_stop and (control.command == "stop" or self._stop_signalled()):
+            wish = STOP
+        command, request = self._word.next(wish, control.clear_memory_request)
+        if request > self._reporter.status.memory.release_request:
             released = release_memory(module.device)
-            self._reporter.memory(
-                released_bytes=released,
-                release_request=control.clear_memory_request,
-                **device_memory(module.device),
-            )
+            self._reporter.memory(released_bytes=released, release_request=request, **device_memory(module.device))
             self._reporter.update(force=True)
             _LOGGER.info("Released %d bytes of memory", released)
-        return control.command == "stop" or self._stop_signalled()
+        return command
 
-    def _wait_while_paused(self, trainer: pl.Trainer, module: VitsModule) -> bool:
-        """Waits for the pause to end; True when it ends in a stop."""
-        if self._control().command != "pause" or trainer.should_stop:
-            return False
+    def _wait_while_paused(self, trainer: pl.Trainer, module: VitsModule) -> int:
+        """Waits for the pause to end; returns the command that ended it."""
         self._saver.save(trainer)
         self._watch.clock.pause(time.monotonic())
         self._reporter.update(state="paused", message=f"Paused at step {module.steps_done}; a checkpoint is saved.")
-        stop = False
-        while not stop and self._control().command != "run":
+        while (command := self._hear(module)) == PAUSE:
             time.sleep(POLL_S)
-            stop = self._obey(module)
         self._watch.clock.go_on(time.monotonic())
-        if not stop:
+        if command != STOP:
             self._reporter.update(state="training", message="Training goes on.")
-        return stop
+        return command
 
     def _control(self) -> Control:
         """control.json, read only where it is another file than at the last look: it is replaced whole."""
@@ -102,3 +105,41 @@ class Obey(pl.Callback):
                 _LOGGER.warning("%s", error)  # once, not at every step
                 self._read = version, Control()
         return self._read[1]
+
+
+class Follow(pl.Callback):
+    """What rank 0 obeys, the other processes obey in the same step."""
+
+    def __init__(self) -> None:
+        self._handlers = our_handlers()
+        self._word = Word()
+        self._released = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        command = self._hear(vits(pl_module))
+        while command == PAUSE and not trainer.should_stop:
+            command = self._hear(vits(pl_module))
+        if command == STOP and not trainer.should_stop:
+            raise RunStopped
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if self._hear(vits(pl_module)) == STOP:
+            raise RunStopped
+
+    def _hear(self, module: VitsModule) -> int:
+        command, request = self._word.next()
+        if request > self._released:
+            self._released = request
+            release_memory(module.device)
+        return command
+
+
+def our_handlers() -> dict[signal.Signals, Any]:
+    """The handlers of the signals that ask to stop, as they are before Lightning replaces them."""
+    return {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

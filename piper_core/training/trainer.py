@@ -22,7 +22,9 @@ from piper_core.runs.control import read_control
 from piper_core.runs.run import Run, RunError, open_run
 from piper_core.runs.status import TrainingStatus, read_status
 from piper_core.settings import SettingError, Settings
+from piper_core.training.company import Company, NotTogether
 from piper_core.training.config import PRESETS, TrainingConfig
+from piper_core.training.ranks import Place, say_last_words, started_by_others
 from piper_core.training.reporter import Reporter, preparing_message
 
 _LOGGER = logging.getLogger("piper_core.training")
@@ -42,19 +44,54 @@ class NotSaved(OSError):
 
 def train(run: Run, settings: Settings) -> int:
     """Trains `run` to its end. Returns the exit status: 0 finished or stopped, 1 failed."""
+    place = started_by_others(os.environ)
+    if place is not None and place.rank > 0:
+        return follow(run, settings, place)
     reporter = Reporter(run, _former(run))
     stop = threading.Event()
     _stop_on_signals(stop)
     _log_to(run.log_path)
+    company: Company | None = None
     try:
-        _train(run, run.config(), settings, reporter, stop)
+        config = run.config()
+        company = Company(run, config, place)
+        _train(run, config, settings, reporter, stop, company)
     except Exception as error:  # whatever it is, the status has to say that the run failed
-        sentence = explain(error)
+        sentence = (company.trouble(error) if company else None) or explain(error)
         if sentence is None:
             sentence = f"The trainer met an error that it does not know, {type(error).__name__}: {error}"
         _LOGGER.error("%s", sentence, exc_info=error)
         reporter.end("failed", f"Failed: {sentence}", sentence)
         print(sentence, file=sys.stderr)
+        return 1
+    finally:
+        if company is not None:
+            company.close()
+    return 0
+
+
+def follow(run: Run, settings: Settings, place: Place) -> int:
+    """Trains with rank 0, which alone writes to the run folder. Returns the exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # rank 0 decides when the run stops
+    _log_to(run.log_path, logging.WARNING)
+    from piper_core.training.together import Meeting, is_lost_peer
+
+    try:
+        meeting = Meeting(place)
+        work = meeting.hear()
+        if work is None:
+            return 0
+        meeting.join()
+        from piper_core.training.fit import fit
+
+        store = CacheStore(settings.cache_dir, settings.max_cache_bytes, settings.cache_cleanup_threshold)
+        fit(run, work, settings, store, None, lambda: False, place)
+    except Exception as error:  # whatever it is, rank 0 has to know why this process ends
+        sentence = explain(error) or f"It met an error that it does not know, {type(error).__name__}: {error}"
+        _LOGGER.error("Process %d: %s", place.rank, sentence, exc_info=error)
+        if not is_lost_peer(error):
+            say_last_words(run, place.rank, f"Process {place.rank}: {sentence}")
         return 1
     return 0
 
@@ -72,6 +109,7 @@ def explain(error: BaseException) -> str | None:
         DatasetError,
         TextError,
         FeatureError,
+        NotTogether,
     )
     torch = sys.modules.get("torch")
     if torch is not None and "piper_core.training.fit" in sys.modules:
@@ -98,7 +136,14 @@ def _full_name(error: BaseException) -> str:
     return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
-def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Reporter, stop: threading.Event) -> None:
+def _train(
+    run: Run,
+    config: TrainingConfig,
+    settings: Settings,
+    reporter: Reporter,
+    stop: threading.Event,
+    company: Company,
+) -> None:
     # OpenMP's threads spin for milliseconds while they wait. Alone on two cores a step of tiny takes 0.5 s either way;
     # beside two other busy processes it took 1.5 to 15 s, and 1.2 to 2.7 s so. Read when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
@@ -160,8 +205,11 @@ def _train(run: Run, config: TrainingConfig, settings: Settings, reporter: Repor
             force=True, message=f"{len(prepared.utterances)} clips are prepared. The networks are being built."
         )
         from piper_core.training.fit import fit
+        from piper_core.training.together import Work
 
-        ended = fit(run, config, settings, prepared, features, speakers, store, reporter, lambda: stop.is_set())
+        work = Work(config, prepared, features, speakers)
+        company.gather(work, on_loss=lambda reason: reporter.end("failed", f"Failed: {reason}", reason))
+        ended = fit(run, work, settings, store, reporter, lambda: stop.is_set(), company.place)
     finally:
         store.release(str(run.folder))
     reporter.progress(step=ended.step)
@@ -206,12 +254,12 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, on_signal)
 
 
-def _log_to(path: Path) -> None:
+def _log_to(path: Path, level: int = logging.INFO) -> None:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("piper_core")
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
 
 
 def main() -> int:
