@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import page_links
-from pages.components.training import training_form, training_summary
+from pages.components.training import training_form, training_summary, trial_view
 from piper_core.settings import SettingError, Settings
 from piper_core.training.config import ConfigError, TrainingConfig
 
@@ -72,4 +72,5 @@ with summary.container(border=True):
         st.error(str(error))
         st.stop()
     training_summary.show(config, chosen.facts, suggested, batches)
+    trial_view.show(config, settings)
     training_summary.launch(config, settings)

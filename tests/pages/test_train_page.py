@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from pages.components.training.checkpoint_starts import Doctored
 from piper_core.runs import launcher
 from piper_core.runs.run import Run, write_json
 from piper_core.settings import Settings
+from piper_core.training import dry_run
 from piper_core.training.config import TrainingConfig
+from piper_core.training.dry_run import Measured, TrialFailed, TrialReport
 
 PATIENCE_S = 60
 CLIPS = 24
@@ -276,3 +279,75 @@ def test_opens_without_an_optional_package(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     assert summary(train(project_root, dataset))["Run"] == "my_voice"
+
+
+REPORT = TrialReport(
+    device="the processor", precision="float32", clips=24, longest_s=1.5, too_long=("017",), limit_s=30.0,
+    batch_size=4, peak_bytes=3 * 1024**3, peak_is_measured=False, room_bytes=8 * 1024**3,
+    steps_per_second=0.5, speed_is_measured=True, steps_an_epoch=6, total_steps=3600,
+    safe_batch_size=4, useful_batch_size=4, took_s=31.0,
+    measured=(Measured(1, 2**30, 0.5), Measured(2, 2**31, 1.0)),
+)  # fmt: skip
+
+
+def try_first(
+    project_root: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, outcome: TrialReport | TrialFailed
+) -> AppTest:
+    """The page after its button, with `outcome` for what the dry run's process says."""
+
+    def stand_in(config: TrainingConfig, settings: Settings, *, on_progress: Any) -> TrialReport | TrialFailed:
+        on_progress("Steps on the 2 longest clips.")
+        return outcome
+
+    monkeypatch.setattr(dry_run, "dry_run", stand_in)
+    test = train(project_root, dataset)
+    test.button(key="try").click().run()
+    assert not test.exception
+    return test
+
+
+def test_a_dry_run_tells_what_the_run_needs(
+    project_root: Path, settings: Settings, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = try_first(project_root, dataset, monkeypatch, REPORT)
+    shown = {metric.label: metric.value for metric in test.metric}
+    assert shown == {
+        "Peak memory": "3.0 of 8.0 GB", "Steps a second": "0.50", "An epoch": "12 s", "The whole run": "2.0 h",
+    }  # fmt: skip
+    assert "Memory extrapolated from batches of 1 and 2, speed measured" in said(test)
+    assert "It fits; up to a batch of 4 is safe." in said(test)
+    assert "1 clip is longer than 30 s and left out: 017." in said(test)
+    test.number_input(key="seed").set_value(99).run()
+    assert not test.metric, "what was found belongs to the run that was tried"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        (replace(REPORT, peak_bytes=9 * 1024**3, safe_batch_size=2), "A batch of 2 will."),
+        (replace(REPORT, safe_batch_size=2), "This leaves little room. A batch of 2 is safe."),
+        (replace(REPORT, peak_bytes=9 * 1024**3, safe_batch_size=0), "Leave out the longest clips."),
+        (TrialFailed("A clip of 29.0 s does not fit."), "A clip of 29.0 s does not fit."),
+    ],
+)
+def test_a_dry_run_says_what_does_not_fit(
+    project_root: Path,
+    settings: Settings,
+    dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: TrialReport | TrialFailed,
+    sentence: str,
+) -> None:
+    assert sentence in said(try_first(project_root, dataset, monkeypatch, outcome))
+
+
+def test_clips_that_are_too_long_are_said_before_the_start(
+    project_root: Path, settings: Settings, dataset: Path
+) -> None:
+    with wave.open(str(dataset / "wavs" / "007.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(2 * 16000 * 31))
+    test = train(project_root, dataset)
+    assert "1 clip is longer than 30 s and left out: 007." in said(test)

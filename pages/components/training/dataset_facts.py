@@ -9,7 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.dataset.inspection_job import fingerprint
-from piper_core.dataset.layouts import DatasetError, read_dataset
+from piper_core.dataset.layouts import DatasetError, Utterance, read_dataset
+from piper_core.features.settings import FeatureSettings
+from piper_core.training.dry_run import too_long_clips
 
 CLEANED = "metadata.cleaned."
 _HEADERS_READ = 2000
@@ -30,6 +32,9 @@ class DatasetFacts:
     duration_s: float
     """Of all clips together; estimated from a part of them when there are many."""
     longest_s: float
+    """Of those that are not too long."""
+    too_long: tuple[str, ...] = ()
+    """Clips that are left out for their length, of those whose headers were read; the longest first."""
 
     @property
     def line(self) -> str:
@@ -65,9 +70,11 @@ def _changed(folder: Path, metadata: str | None) -> int:
 @st.cache_data(max_entries=16, show_spinner="Reading the dataset …")
 def _facts(folder: str, metadata: str | None, content: str, changed_ns: int) -> DatasetFacts:
     dataset = read_dataset(Path(folder), metadata)
-    there = [utterance.path for utterance in dataset.utterances if utterance.path.is_file()]
+    there = [utterance for utterance in dataset.utterances if utterance.path.is_file()]
     stride = -(-len(there) // _HEADERS_READ) if there else 1
-    durations_s = _durations(there[::stride])
+    lengths_s = _durations(there[::stride])
+    too_long = too_long_clips(lengths_s, FeatureSettings.longest_s)
+    durations_s = [lengths_s[name] for name in lengths_s.keys() - set(too_long)]
     return DatasetFacts(
         metadata=dataset.metadata_path.name,
         clips=len(there),
@@ -75,11 +82,13 @@ def _facts(folder: str, metadata: str | None, content: str, changed_ns: int) -> 
         speakers=max(1, len(dataset.speakers)),
         duration_s=sum(durations_s) * len(there) / max(1, len(durations_s)),
         longest_s=max(durations_s, default=0.0),
+        too_long=too_long,
     )
 
 
-def _durations(paths: Iterable[Path]) -> list[float]:
+def _durations(utterances: Iterable[Utterance]) -> dict[str, float]:
+    """Seconds by utterance; those whose header can't be read are left out."""
     from piper_core.dataset.audio import Unreadable, read_header
 
-    headers = (read_header(path) for path in paths)
-    return [header.duration_s for header in headers if not isinstance(header, Unreadable)]
+    headers = {utterance.utterance_id: read_header(utterance.path) for utterance in utterances}
+    return {name: header.duration_s for name, header in headers.items() if not isinstance(header, Unreadable)}

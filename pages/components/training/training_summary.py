@@ -7,11 +7,13 @@ import streamlit as st
 from pages.components import page_links, quantities
 from pages.components.training import checkpoint_starts
 from pages.components.training.dataset_facts import DatasetFacts
+from piper_core.features.settings import FeatureSettings
 from piper_core.runs import launcher
 from piper_core.settings import Settings
 from piper_core.system import disk
 from piper_core.system.machine import Suggestion
 from piper_core.training.config import PRESETS, TrainingConfig
+from piper_core.training.dry_run import too_long_sentence
 from piper_core.voices.voice import voice_name
 
 _OUTCOME = "launched"
@@ -43,6 +45,8 @@ def show(config: TrainingConfig, facts: DatasetFacts, suggested: Suggestion, bat
     with st.expander("Why these defaults", icon=":material/lightbulb:"):
         for name, label in _REASONS.items():
             st.caption(f"{label} {suggested.reasons[name]}".strip())
+    if facts.too_long:
+        st.warning(too_long_sentence(facts.too_long, FeatureSettings.longest_s))
     if facts.longest_s > suggested.max_clip_s:
         st.warning(suggested.reasons["max_clip_s"])
 
