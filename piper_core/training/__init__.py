@@ -2,7 +2,12 @@
 
 `config`       what a run is asked to do, torch-free
 `trainer`      the process, torch-free until it trains: `python -m piper_core.training.trainer RUN`
+`dry_run`      what a run will need, measured before it starts, torch-free; `trial` is its process
 `reporter`     status.json
+`ranks`        the processes of a run on several devices: who is who, starting and watching them
+`company`      rank 0 and the others, from the first process to the last word
+`together`     how they meet, and hear what comes next
+`reduction`    what they learn, added up
 `fit`          networks, loaders and Lightning's Trainer put together
 `data`         features -> padded batches
 `module`       the five losses and the two optimizers
@@ -10,6 +15,7 @@
 `averaging`    a moving average of the generator's weights
 `position`     where a run goes on: its place in the epoch, for a resume that equals the unbroken run
 `randomness`   what each step draws, by seed and step alone
+`memory`       a step done in smaller parts where memory runs short
 `precision`    float32 or bfloat16, by a trial
 `callbacks`    losses, time left and checkpoints, between the steps
 `obedience`    stop, pause, release memory
