@@ -31,7 +31,7 @@ from piper_core.features import FeatureSettings
 from piper_core.features.extraction import extract
 from piper_core.runs.run import Run
 from piper_core.training import callbacks, reporter
-from piper_core.training.callbacks import SaveCheckpoints, Watch
+from piper_core.training.callbacks import LastStep, SaveCheckpoints, Watch
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch, collate
 from piper_core.training.events import Events
@@ -141,10 +141,10 @@ def our_callbacks(run: Run) -> list[pl.Callback]:
     """Those of a run; no checkpoint, sample or validation falls due."""
     tell = Reporter(run)
     events = Events.open(run.folder / "events", 0)
-    watch = Watch(run, tell, events, total_steps=NEVER, max_steps=NEVER)
+    watch = Watch(run, tell, events, total_steps=NEVER)
     saver = SaveCheckpoints(run, tell, watch, every_steps=NEVER, keep=3)
     speak = SpeakSamples(run, (), events, every_steps=NEVER)
-    return [SeedSteps(1234), watch, saver, speak, Obey(run, tell, watch, saver, lambda: False)]
+    return [SeedSteps(1234), LastStep(NEVER), watch, saver, speak, Obey(run, tell, watch, saver, lambda: False)]
 
 
 def real_step_s(preset: str, batch: Batch, steps: int) -> float:
