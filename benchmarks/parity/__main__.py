@@ -49,7 +49,7 @@ def steps_agree(folder: Path, cases: list[str], python: Path) -> int:
     if doubtful:
         run_steps(folder, doubtful, python, "float64")
         for case in doubtful:
-            exact = _step(folder, case, "peer", "float64")
+            exact = (_step(folder, case, "ours", "float64"), _step(folder, case, "peer", "float64"))
             found[case] = compare(_step(folder, case, "ours"), _step(folder, case, "peer"), exact)
     for case, agreement in found.items():
         print(_told(case, agreement), flush=True)

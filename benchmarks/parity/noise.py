@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 @contextmanager
 def same_noise(seed: int = 0) -> Iterator[Counter[tuple[str, tuple[int, ...]]]]:
-    """Replaces torch.randn, randn_like, rand, rand_like and dropout; yields how often each kind and shape was drawn."""
+    """Replaces torch.randn, randn_like, rand, rand_like, dropout and bernoulli_; yields how often each distribution and
+    shape was drawn."""
     drawn: Counter[tuple[str, tuple[int, ...]]] = Counter()
 
     def draw(kind: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
@@ -51,8 +52,11 @@ def same_noise(seed: int = 0) -> Iterator[Counter[tuple[str, tuple[int, ...]]]]:
         kept = draw(rand, tuple(x.shape)).to(x.device) >= p
         return x * kept / (1 - p)
 
+    def bernoulli(x: Tensor, p: float = 0.5, **_: Any) -> Tensor:
+        return x.copy_(draw(rand, tuple(x.shape)) >= 1 - p)  # as dropout: what it keeps
+
     former = {(owner, name): getattr(owner, name) for owner, name in _REPLACED}
-    replaced = (plain(randn), like(randn), plain(rand), like(rand), dropout)
+    replaced = (plain(randn), like(randn), plain(rand), like(rand), dropout, bernoulli)
     try:
         for (owner, name), replacement in zip(_REPLACED, replaced, strict=True):
             setattr(owner, name, replacement)
@@ -62,4 +66,7 @@ def same_noise(seed: int = 0) -> Iterator[Counter[tuple[str, tuple[int, ...]]]]:
             setattr(owner, name, function)
 
 
-_REPLACED = ((torch, "randn"), (torch, "randn_like"), (torch, "rand"), (torch, "rand_like"), (F, "dropout"))
+_REPLACED: tuple[tuple[Any, str], ...] = (
+    (torch, "randn"), (torch, "randn_like"), (torch, "rand"), (torch, "rand_like"), (F, "dropout"),
+    (Tensor, "bernoulli_"),
+)  # fmt: skip
