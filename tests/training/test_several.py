@@ -43,7 +43,10 @@ def rows(batch: Batch, first: int, step: int) -> Batch:
 
 
 def two_steps(rank: int, world: int, port: int, folder: Path) -> None:
-    """Two steps of Lightning's Trainer on this rank's part of two batches, without dropout and with the same noise."""
+    """Two steps of Lightning's Trainer on this rank's part of two batches, without dropout and with the same noise.
+
+    Rank 1 meets an injected shortage of memory with three clips at once.
+    """
     os.environ |= {
         "RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank), "GROUP_RANK": "0",
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
@@ -52,6 +55,14 @@ def two_steps(rank: int, world: int, port: int, folder: Path) -> None:
     module = tiny()
     if rank > 0:  # its own weights must not count
         torch.nn.init.ones_(module.model_d.state_dict()["discriminators.0.convs.0.bias"])
+        really = module.gradients
+
+        def short(part: Batch, *rest: Any) -> dict[str, Tensor]:
+            if len(part.audio) > 2:
+                raise torch.OutOfMemoryError("injected")
+            return really(part, *rest)
+
+        module.gradients = short  # type: ignore[method-assign]
     for part in module.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
@@ -74,16 +85,18 @@ def two_steps(rank: int, world: int, port: int, folder: Path) -> None:
             enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(module, DataLoader(batches, batch_size=None))
-    torch.save({"first": first, "weights": module.state_dict(), "losses": module.latest}, folder / f"{world}-{rank}.pt")
+    kept = {"first": first, "weights": module.state_dict(), "losses": module.latest}
+    torch.save(kept | {"shortages": module.micro_batches.shortages}, folder / f"{world}-{rank}.pt")
     if world > 1:
         dist.destroy_process_group()
 
 
 def test_two_processes_learn_what_one_learns_from_both_batches(tmp_path: Path) -> None:
-    """3 + 3 and 3 + 2 clips against 6 and 5: gradients, losses and the weights after two steps."""
+    """3 + 3 and 3 + 2 clips against 6 and 5: gradients, losses and weights, also where one process lacks memory."""
     torch.multiprocessing.spawn(two_steps, (1, 0, tmp_path), nprocs=1)
     torch.multiprocessing.spawn(two_steps, (2, free_port(), tmp_path), nprocs=2)
     one, *two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1-0", "2-0", "2-1"))
+    assert [rank["shortages"] for rank in two] == [0, 1]
     for rank in two:
         assert_same(rank["first"], one["first"])
         # AdamW's first steps are as long as the learning rate, whichever way rounding turns a gradient next to nothing.
