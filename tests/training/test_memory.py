@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -199,4 +200,5 @@ def test_a_run_whose_process_gets_too_little_memory_goes_on(
     assert process.wait(60) == 0, run.log_path.read_text()
     steps = steps_in(run)
     assert steps == list(range(1, len(steps) + 1))
-    assert "Memory ran out with 8 clips" in run.log_path.read_text()
+    # 11 clips in batches of 8 at most: one of 6 and one of 5.
+    assert re.search(r"Memory ran out with [56] clips: .*allocate memory", run.log_path.read_text())
