@@ -1,9 +1,12 @@
-"""Padded sequences: masks from lengths, and segments cut out of them."""
+"""Padded sequences: masks from lengths, segments cut out of them, and all of them in one row without padding."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def length_mask(lengths: Tensor, size: int | Tensor) -> Tensor:
@@ -33,3 +36,18 @@ def cut_segments(x: Tensor, starts: Tensor, size: int) -> Tensor:
     # Out of range would stop a CUDA device for good, so what lies past the end is read somewhere and blanked.
     cut = x.gather(2, index.clamp(max=x.shape[2] - 1).expand(-1, x.shape[1], -1))
     return cut * (index < x.shape[2])
+
+
+def pack(x: Tensor, lengths: Sequence[int], gap: int) -> Tensor:
+    """Sequences one behind the other, `gap` zeros after each: [B, C, time] -> [1, C, sum(lengths) + B gap]."""
+    frames = x.mT
+    zeros = x.new_zeros(gap, x.shape[1])
+    parts = [part for row, length in enumerate(lengths) for part in (frames[row, :length], zeros)]
+    return torch.cat(parts)[None].mT
+
+
+def unpack(x: Tensor, lengths: Sequence[int], gap: int, size: int) -> Tensor:
+    """The inverse of `pack`, padded with zeros to `size`: [1, C, packed] -> [B, C, size]."""
+    parts = x[0].mT.split([length + gap for length in lengths])
+    real = [part[:length] for part, length in zip(parts, lengths, strict=True)]
+    return torch.stack([F.pad(frames, (0, 0, 0, size - len(frames))) for frames in real]).mT

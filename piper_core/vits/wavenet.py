@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from piper_core.vits.convolution import Conv1d
+from piper_core.vits.convolution import Conv1d, on_processor
+from piper_core.vits.sequences import pack, unpack
 
 
 class WaveNet(nn.Module):
@@ -18,7 +19,8 @@ class WaveNet(nn.Module):
         dilation_rate: layer i is dilated by dilation_rate^i.
         gin_channels: width of the speaker vector; 0: none.
 
-    Shape: x [B, channels, F], mask [B, 1, F], speaker [B, gin_channels, 1] or none -> [B, channels, F].
+    Shape: x [B, channels, F], 0 in the padding, mask [B, 1, F], speaker [B, gin_channels, 1] or none
+    -> [B, channels, F].
     """
 
     def __init__(
@@ -26,6 +28,8 @@ class WaveNet(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = channels
+        self.reach = dilation_rate ** (n_layers - 1) * (kernel_size - 1) // 2
+        """Frames that the widest layer looks to each side."""
         self.in_layers = nn.ModuleList()
         self.res_skip_layers = nn.ModuleList()
         if gin_channels:
@@ -42,21 +46,40 @@ class WaveNet(nn.Module):
             self.res_skip_layers.append(Conv1d(channels, outputs, 1, weight_norm=True))
 
     def forward(self, x: Tensor, mask: Tensor, speaker: Tensor | None = None) -> Tensor:
-        conditions: tuple[Tensor, ...] | None = None
-        if speaker is not None:
-            conditions = self.cond_layer(speaker).split(2 * self.channels, dim=1)
+        condition = None if speaker is None else self.cond_layer(speaker)
+        if not on_processor(x) or x.shape[0] == 1:
+            return self._stack(x, mask, condition)
+        # Padding is a third of a batch of unlike clips. One behind the other, with zeros between, nothing is padded.
+        lengths = mask.sum((1, 2)).int().tolist()
+        if condition is not None:
+            sizes = torch.tensor(lengths) + self.reach
+            condition = condition.mT.flatten(0, 1).repeat_interleave(sizes, dim=0).mT[None]
+        row = self._stack(pack(x, lengths, self.reach), pack(mask, lengths, self.reach), condition)
+        return unpack(row, lengths, self.reach, x.shape[2])
 
+    def _stack(self, x: Tensor, mask: Tensor, condition: Tensor | None) -> Tensor:
+        conditions = None if condition is None else condition.split(2 * self.channels, dim=1)
         skipped: Tensor | None = None
         last = len(self.in_layers) - 1
         for i, (in_layer, res_skip_layer) in enumerate(zip(self.in_layers, self.res_skip_layers, strict=True)):
             gates = in_layer(x)
             if conditions is not None:
                 gates = gates + conditions[i]
-            filtered, gate = gates.chunk(2, dim=1)
+            filtered, gate = _halves(gates)
             out = res_skip_layer(torch.tanh(filtered) * torch.sigmoid(gate))
             if i < last:
-                residual, out = out.chunk(2, dim=1)
+                residual, out = _halves(out)
                 x = (x + residual) * mask
             skipped = out if skipped is None else skipped + out
         assert skipped is not None
         return skipped * mask
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Both halves of the channels, [B, 2 C, F] -> twice [B, C, F]."""
+    if not on_processor(x):
+        first, second = x.chunk(2, dim=1)
+        return first, second
+    # Taken from the frames, so that their gradients are joined to frames again (convolution.py).
+    first, second = x.mT.chunk(2, dim=2)
+    return first.mT, second.mT

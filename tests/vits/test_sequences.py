@@ -1,10 +1,10 @@
-"""Masks, and segments cut out of padded sequences."""
+"""Masks, segments cut out of padded sequences, and sequences in one row."""
 
 from __future__ import annotations
 
 import torch
 
-from piper_core.vits.sequences import cut_segments, length_mask, random_segment_starts
+from piper_core.vits.sequences import cut_segments, length_mask, pack, random_segment_starts, unpack
 
 
 def test_mask_marks_what_lies_inside() -> None:
@@ -23,3 +23,12 @@ def test_starts_cover_every_place_and_no_other() -> None:
     assert set(starts[:, 0].tolist()) == set(range(7))
     assert set(starts[:, 1].tolist()) == {0}
     assert set(starts[:, 2].tolist()) == {0}
+
+
+def test_packed_sequences_come_back() -> None:
+    x = torch.randn(3, 2, 7) * length_mask(torch.tensor([7, 1, 4]), 7)
+    row = pack(x, [7, 1, 4], gap=2)
+    assert row.shape == (1, 2, 18)
+    assert torch.equal(row[0, :, 9:10], x[1, :, :1])
+    assert not row[0, :, 7:9].any()
+    assert torch.equal(unpack(row, [7, 1, 4], 2, 7), x)
