@@ -1,22 +1,24 @@
-"""Steps of the peer's trainer as shipped, on request: `python -m benchmarks.peer.peer_steps BATCHES CKPT PRECISION`.
+"""The peer's steps as shipped: `python -m benchmarks.peer.peer_steps BATCHES CKPT PRECISION [FOLDER MARK_S ...]`.
 
 Runs in the peer's environment. BATCHES is a file of `benchmarks.training.save_batches`, CKPT a checkpoint whose
 hyper-parameters and weights are taken. Each clip's spectrogram is made before the steps, as the peer's cache has it.
+Steps come on request (stepping.Served), or, with a FOLDER, until the last mark (stepping.Marked).
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.peer import alignment
 from benchmarks.peer.process import Requests
-from benchmarks.peer.stepping import Served
+from benchmarks.peer.stepping import Marked, Over, Served
 
 
-def main(batches: str, checkpoint: str, precision: str) -> None:
+def main(batches: str, checkpoint: str, precision: str, folder: str = "", *marks_s: str) -> None:
     requests = Requests()
     alignment.install()
     import lightning as pl
@@ -37,7 +39,14 @@ def main(batches: str, checkpoint: str, precision: str) -> None:
         enable_model_summary=False,
     )
     made = [peer_batch(values, hyper) for values in torch.load(batches, weights_only=True)]
-    trainer.fit(model, Served(made, requests, lambda: told(trainer)))
+    if not folder:
+        trainer.fit(model, Served(made, requests, lambda: told(trainer)))
+        return
+    marked = Marked(made, model.model_g, Path(folder), [float(mark) for mark in marks_s])
+    try:
+        trainer.fit(model, marked)
+    except Over:
+        requests.answer(steps=marked.steps, precision=precision)
 
 
 def peer_batch(values: dict[str, torch.Tensor], hyper: dict[str, Any]) -> Any:

@@ -30,16 +30,25 @@ class Worker:
     def ask(self, **request: Any) -> dict[str, Any]:
         """Raises RuntimeError when the program has ended."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended: the empty answer below says so
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Waits for an answer that no request asked for. Raises RuntimeError when the program has ended."""
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._name} ended with status {self._process.wait()} instead of answering {request}.")
+            raise RuntimeError(f"{self._name} ended with status {self._process.wait()} instead of answering.")
         return json.loads(line)
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
 
     def close(self) -> None:
         """Ends the program and waits for it."""
@@ -51,6 +60,10 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the program at once."""
         self._process.kill()
         self._process.wait()
 

@@ -36,7 +36,7 @@ from piper_core.vits.discriminators import (
 from piper_core.vits.judging import judge
 from piper_core.vits.losses import kl_loss
 from piper_core.vits.sequences import cut_segments
-from piper_core.vits.spectrogram import linear_spectrogram, mel_filterbank, mel_spectrogram, spectrogram_to_mel
+from piper_core.vits.spectrogram import clip_spectrograms, mel_filterbank, mel_spectrogram, spectrogram_to_mel
 from piper_core.vits.synthesizer import Synthesizer
 from piper_core.voices.checkpoint import AVERAGE_KEY, STUDIO_KEY, synthesizer_config
 
@@ -198,14 +198,11 @@ class VitsModule(pl.LightningModule):
         """Linear spectrogram float32 [B, 513, F], its lengths int64 [B] in frames, and audio float32 [B, N]."""
         audio = batch.audio.float() / 32768.0
         hyper = self.hparams
-        hop = hyper["hop_length"]
-        frames = batch.audio_lengths // hop
         with torch.autocast(self.device.type, enabled=False):
-            clips = [
-                linear_spectrogram(audio[row : row + 1, :length], hyper["filter_length"], hop, hyper["win_length"])[0]
-                for row, length in enumerate(batch.audio_lengths.tolist())
-            ]
-        return torch.nn.utils.rnn.pad_sequence([clip.T for clip in clips], batch_first=True).mT, frames, audio
+            spectrogram, frames = clip_spectrograms(
+                audio, batch.audio_lengths, hyper["filter_length"], hyper["hop_length"], hyper["win_length"]
+            )
+        return spectrogram, frames, audio
 
     def discriminators(self) -> list[tuple[str, Discriminators]]:
         """Those that judge, each with the prefix of its losses' names."""

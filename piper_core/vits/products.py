@@ -16,6 +16,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+CACHED_NUMBERS = 1 << 17
+"""Of a weight that are worked on together: with what is made of them they fit into half a MiB or so of cache."""
+
 
 class Geometry(NamedTuple):
     """How a convolution's taps lie over its input."""
@@ -106,23 +109,38 @@ class Product(torch.autograd.Function):
 
 
 class SplitKernel(torch.autograd.Function):
-    """A split weight as a kernel: normed, tap by tap, in the product's number format, in one pass over memory.
+    """A split weight as a kernel: normed, tap by tap, in the product's number format.
+
+    A few rows at a time, so that they are still in the processor's cache for the next operation on them.
 
     Shape: weight_v [O, C, taps], weight_g [O, 1, 1] -> [O, taps * C].
     """
 
     @staticmethod
     def forward(ctx: Any, weight_v: Tensor, weight_g: Tensor, dtype: torch.dtype) -> Tensor:
-        norm = torch.linalg.vector_norm(weight_v, dim=(1, 2), keepdim=True)
+        norm = torch.empty_like(weight_g)
+        kernel = torch.empty(weight_v.mT.shape, dtype=dtype, device=weight_v.device)
+        for rows in _few_rows(weight_v):
+            v = weight_v[rows]
+            torch.linalg.vector_norm(v, dim=(1, 2), keepdim=True, out=norm[rows])
+            torch.mul(v.mT, weight_g[rows] / norm[rows], out=kernel[rows])
         ctx.save_for_backward(weight_v, weight_g, norm)
-        by_tap = weight_v.mT
-        out = torch.empty(by_tap.shape, dtype=dtype, device=weight_v.device)
-        return torch.mul(by_tap, weight_g / norm, out=out).flatten(1)
+        return kernel.flatten(1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight_v, weight_g, norm = ctx.saved_tensors
-        of_v = torch.empty_like(weight_v).copy_(gradient.view(weight_v.mT.shape).mT)
-        of_g = (of_v * weight_v).sum((1, 2), keepdim=True) / norm
-        return of_v.addcmul_(weight_v, -of_g / norm).mul_(weight_g / norm), of_g, None
+        gradient = gradient.view(weight_v.mT.shape).mT
+        of_v, of_g = torch.empty_like(weight_v), torch.empty_like(weight_g)
+        for rows in _few_rows(weight_v):
+            v, part, length = weight_v[rows], of_v[rows], norm[rows]
+            part.copy_(gradient[rows])
+            torch.sum(part * v, (1, 2), keepdim=True, out=of_g[rows]).div_(length)
+            part.addcmul_(v, of_g[rows] / -length).mul_(weight_g[rows] / length)
+        return of_v, of_g, None
+
+
+def _few_rows(weight: Tensor) -> list[slice]:
+    step = max(1, CACHED_NUMBERS * weight.shape[0] // weight.numel())
+    return [slice(start, start + step) for start in range(0, weight.shape[0], step)]

@@ -22,9 +22,32 @@ def linear_spectrogram(audio: Tensor, n_fft: int = 1024, hop: int = 256, win: in
     padding = (n_fft - hop) // 2
     # FFTs want single precision; reflect padding wants a channel axis.
     padded = F.pad(audio.float()[:, None], (padding, padding), mode="reflect")[:, 0]
-    window = torch.hann_window(win, device=audio.device)
+    return _magnitudes(padded, n_fft, hop, win)
+
+
+def _magnitudes(padded: Tensor, n_fft: int, hop: int, win: int) -> Tensor:
+    window = torch.hann_window(win, device=padded.device)
     spectrum = torch.stft(padded, n_fft, hop, win, window, center=False, return_complex=True)
     return torch.sqrt(torch.view_as_real(spectrum).square().sum(-1) + POWER_FLOOR)
+
+
+def clip_spectrograms(
+    audio: Tensor, lengths: Tensor, n_fft: int = 1024, hop: int = 256, win: int = 1024
+) -> tuple[Tensor, Tensor]:
+    """`linear_spectrogram` of each clip of a padded batch as if it were alone, and the frames of each, int64 [B].
+
+    Each clip is mirrored at its own end; nothing waits for the device. Padding frames are 0.
+
+    Shape: audio [B, N] within -1 .. 1, lengths [B] in samples, the longest N -> [B, n_fft / 2 + 1, N / hop] float32.
+    """
+    padding = (n_fft - hop) // 2
+    place = torch.arange(-padding, audio.shape[1] + padding, device=audio.device).abs()
+    last = lengths[:, None] - 1
+    mirrored = (last - (place - last).abs()).clamp(min=0)  # in the padding, farther out, whatever there is
+    spectrum = _magnitudes(audio.float().gather(1, mirrored), n_fft, hop, win)
+    frames = lengths // hop
+    inside = torch.arange(spectrum.shape[2], device=audio.device) < frames[:, None]
+    return spectrum * inside[:, None], frames
 
 
 def mel_filterbank(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from piper_core.vits.convolution import Conv1d, on_processor
 from piper_core.vits.sequences import pack, unpack
@@ -65,14 +68,42 @@ class WaveNet(nn.Module):
             gates = in_layer(x)
             if conditions is not None:
                 gates = gates + conditions[i]
-            filtered, gate = _halves(gates)
-            out = res_skip_layer(torch.tanh(filtered) * torch.sigmoid(gate))
+            out = res_skip_layer(_gated(gates))
             if i < last:
                 residual, out = _halves(out)
                 x = (x + residual) * mask
             skipped = out if skipped is None else skipped + out
         assert skipped is not None
         return skipped * mask
+
+
+def _gated(gates: Tensor) -> Tensor:
+    """tanh of one half of the channels times the sigmoid of the other, [B, 2 C, F] -> [B, C, F]."""
+    if on_processor(gates):
+        return GatedFrames.apply(gates.mT).mT
+    filtered, gate = gates.chunk(2, dim=1)
+    return torch.tanh(filtered) * torch.sigmoid(gate)
+
+
+class GatedFrames(torch.autograd.Function):
+    """The gate over frames, [B, F, 2 C] -> [B, F, C]; its gradient is written into one tensor, not joined from two."""
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor) -> Tensor:
+        filtered, gate = gates.chunk(2, dim=2)
+        filtered, gate = torch.tanh(filtered), torch.sigmoid(gate)
+        ctx.save_for_backward(filtered, gate)
+        return filtered * gate
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        filtered, gate = ctx.saved_tensors
+        out = filtered.new_empty(*filtered.shape[:2], 2 * filtered.shape[2])
+        of_filtered, of_gate = out.chunk(2, dim=2)
+        torch.ops.aten.tanh_backward.grad_input(gradient * gate, filtered, grad_input=of_filtered)
+        torch.ops.aten.sigmoid_backward.grad_input(gradient * filtered, gate, grad_input=of_gate)
+        return out
 
 
 def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
