@@ -15,12 +15,12 @@ from piper_core.training.config import PRECISIONS, Precision
 from piper_core.training.data import Batch
 from piper_core.training.module import VitsModule
 
-TRIAL_CLIPS = 4
+TRIAL_CLIPS = 2
 TRIAL_PAYS_FROM_STEPS = 30
 """A run of fewer steps is done before a trial has paid for itself."""
 WORTH_IT = 1.1
 """bfloat16 has to be this many times faster to be taken on a processor: its eight bits of mantissa cost something."""
-CLEAR = 1.25
+CLEAR = 1.1
 """A second step this many times off WORTH_IT decides alone."""
 AGREES = 0.95
 """Least cosine between the generator's gradients in both formats; sound arithmetic gives 0.99 and more.
