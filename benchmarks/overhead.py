@@ -36,7 +36,8 @@ from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch, collate
 from piper_core.training.events import Events
 from piper_core.training.fit import prepare_torch
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.training.obedience import Obey
 from piper_core.training.randomness import SeedSteps
 from piper_core.training.reporter import Reporter

@@ -38,7 +38,8 @@ from piper_core.features.extraction import extract
 from piper_core.training.batching import batches_of_like_length, padding_share
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch, Item, collate
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 
 DATASET = PROJECT_ROOT / ".." / "shared" / "data" / "kathleen"
 SIDES = {"peer_float32": "32", "our_float32": "32", "our_auto": "auto", "peer_bf16": "bf16-mixed"}
@@ -71,23 +72,28 @@ def main() -> None:
             steps = f"benchmarks.peer.{whose}_steps"
             workers[side] = Worker(python, steps, str(batches), str(checkpoint), precision, **environment)
             workers[side].answer()  # one after the other: `auto` tries its formats undisturbed
-        took: dict[str, list[float]] = {side: [] for side in SIDES}
+        same: dict[str, list[float]] = {side: [] for side in SIDES}
+        own: dict[str, list[float]] = {side: [] for side in SIDES}
         peak, taken = {}, ""
-        for number, batch in enumerate([0] * WARM_UP + list(range(1, 2 * count + 1))):
-            own_alone = number >= WARM_UP + count
-            for side, worker in workers.items():
-                if own_alone and side.startswith("peer"):
-                    continue  # random batches are its own
-                answer = worker.ask(batch=batch)
-                took[side].append(answer["seconds"])
-                peak[side] = answer["peak_bytes"]
-                if side == "our_auto":
-                    taken = answer["precision"]
-            print(number, {side: round(seconds[-1], 2) for side, seconds in took.items()}, file=sys.stderr, flush=True)
+
+        def step(side: str, batch: int) -> float:
+            nonlocal taken
+            answer = workers[side].ask(batch=batch)
+            peak[side] = answer["peak_bytes"]
+            taken = answer.get("precision", taken)
+            return answer["seconds"]
+
+        for number in range(WARM_UP + count):
+            for side in SIDES:
+                same[side].append(step(side, 0 if number < WARM_UP else number - WARM_UP + 1))
+            for side in SIDES if number >= WARM_UP else ():
+                own[side].append(
+                    same[side][-1] if side.startswith("peer") else step(side, number - WARM_UP + 1 + count)
+                )
+            print(number, {side: round(seconds[-1], 2) for side, seconds in same.items()}, file=sys.stderr, flush=True)
         for worker in workers.values():
             worker.kill()
-    same = {side: seconds[WARM_UP : WARM_UP + count] for side, seconds in took.items()}
-    own = {side: same[side] if side.startswith("peer") else took[side][WARM_UP + count :] for side in SIDES}
+    same = {side: seconds[WARM_UP:] for side, seconds in same.items()}
     floor_s, rate, operations = floor(options.preset, shuffled)
     seconds = {side: statistics.median(values) for side, values in same.items()}
 

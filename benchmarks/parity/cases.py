@@ -17,7 +17,8 @@ from piper_core.dataset.layouts import Utterance, read_dataset
 from piper_core.features import FeatureSettings, load_features, prepare
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import collate
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 
 CASES: Mapping[str, dict[str, Any]] = {
     "x_low": {"preset": "x_low"},

@@ -9,7 +9,8 @@
 `together`     how they meet, and hear what comes next
 `reduction`    what they learn, added up
 `fit`          networks, loaders and Lightning's Trainer put together
-`data`         features -> padded batches
+`batching`     which clips make a batch; `data` features -> padded batches
+`hyper_parameters`  a configuration as Piper's checkpoints store it
 `module`       the five losses and the two optimizers
 `schedules`    warmup of the learning rate
 `averaging`    a moving average of the generator's weights

@@ -28,7 +28,8 @@ from piper_core.training.checkpoints import AtomicCheckpointIO, remove_leftovers
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import VitsDataModule, collate, split
 from piper_core.training.events import Events
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.training.obedience import Follow, Obey
 from piper_core.training.precision import Choice, choose_precision, former_choice, processor
 from piper_core.training.randomness import SeedSteps

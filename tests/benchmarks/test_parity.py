@@ -24,7 +24,8 @@ from benchmarks.parity.step import all_in
 from benchmarks.peer.peer_steps import peer_batch
 from piper_core.training.config import TrainingConfig
 from piper_core.training.data import Batch
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.vits.alignment import maximum_path
 from piper_core.voices.checkpoint import describe, read_checkpoint
 

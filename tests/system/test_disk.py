@@ -49,9 +49,8 @@ def test_a_small_disk_is_refused_with_both_figures(tmp_path: Path, monkeypatch: 
 def test_the_parameters_are_no_fewer_than_the_networks_and_few_more(preset: str) -> None:
     torch = pytest.importorskip("torch")
     module = pytest.importorskip("piper_core.training.module")
+    hyper = pytest.importorskip("piper_core.training.hyper_parameters").hyper_parameters(config_of(preset))
     with torch.device("meta"):  # shapes alone, nothing allocated
-        networks = module.VitsModule(
-            module.hyper_parameters(config_of(preset)), discriminator_width=PRESETS[preset].discriminator_width
-        )
+        networks = module.VitsModule(hyper, discriminator_width=PRESETS[preset].discriminator_width)
     count = sum(parameter.numel() for parameter in networks.parameters())
     assert 0.99 * count <= disk.PARAMETERS[preset] <= 1.3 * count

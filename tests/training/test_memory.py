@@ -16,8 +16,9 @@ from piper_core.runs.control import request_memory_release, request_pause, reque
 from piper_core.runs.run import Run
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch
+from piper_core.training.hyper_parameters import hyper_parameters
 from piper_core.training.memory import TRY_LARGER_AFTER_STEPS, DoesNotFit, MicroBatches, is_out_of_memory
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.module import VitsModule
 from tests.training.test_trainer import Start, make_run, start, steps_in, wait_for  # noqa: F401
 
 

@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader
 
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.vits.losses import discriminator_loss, feature_matching_loss, generator_adversarial_loss
 from piper_core.vits.spectrogram import linear_spectrogram
 

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 
 from piper_core.training.averaging import WeightAverage, decay_at
 from piper_core.training.config import TrainingConfig
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.training.samples import Sentence, speak
 from piper_core.training.schedules import scaled_rates, warmup_factor
 from piper_core.voices.checkpoint import AVERAGE_KEY, CheckpointError, load_weights, read_checkpoint

@@ -7,7 +7,8 @@ import torch
 
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.training.precision import AGREES, Tried, decide, trial
 
 UP = torch.tensor([1.0, 0.0])

@@ -17,7 +17,8 @@ from piper_core.features import PreparedUtterance, pack
 from piper_core.training.checkpoints import AtomicCheckpointIO
 from piper_core.training.config import TrainingConfig
 from piper_core.training.data import Batch, VitsDataModule
-from piper_core.training.module import VitsModule, hyper_parameters
+from piper_core.training.hyper_parameters import hyper_parameters
+from piper_core.training.module import VitsModule
 from piper_core.training.position import Position, loops_at, position_of
 from piper_core.training.precision import former_choice, processor
 from piper_core.training.randomness import SeedSteps, step_seed
