@@ -75,7 +75,7 @@ WHOLE = Share()
 class VitsModule(pl.LightningModule):
     """`model_g` and `model_d` under the names of Piper's checkpoints.
 
-    `hyper` is as `hyper_parameters.hyper_parameters` returns it; `studio` is what a checkpoint keeps of ours under STUDIO_KEY
+    `hyper` is what `hyper_parameters` gives; `studio` is what a checkpoint keeps of ours under STUDIO_KEY
     (preset, language, speakers, feature settings); `discriminator_width` is below 1 in the preset tiny only.
     `warmup_steps` and `ema_decay` are as in TrainingConfig: Piper's hyper-parameters have no place for them.
     """
