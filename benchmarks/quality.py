@@ -27,6 +27,7 @@ from benchmarks.peer.environment import PEER, peer_python
 from benchmarks.peer.process import Worker
 from benchmarks.prepare import processor
 from benchmarks.training import DATASET, like_batches, random_batches, read_clips, save_batches, save_first
+from piper_core.runs.launcher import ALLOCATOR
 from piper_core.training.config import PRESETS
 from piper_core.training.data import Batch
 from piper_core.training.module import VitsModule
@@ -58,10 +59,11 @@ def main() -> None:
             core = cores[0] if side == "peer" else cores[-1]
             alone = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} if options.device == "cpu" else {}
             python = peer_python() if side == "peer" else sys.executable
+            given = alone if side == "peer" else ALLOCATOR | alone
             (root / side).mkdir()
             with Worker(
                 python, f"benchmarks.peer.{side}_steps", str(root / f"{side}.pt"), str(root / "first.ckpt"),
-                "32" if side == "peer" else "auto", str(root / side), *map(str, marks_s), **alone,
+                "32" if side == "peer" else "auto", str(root / side), *map(str, marks_s), **given,
             ) as worker:  # fmt: skip
                 if options.device == "cpu":
                     os.sched_setaffinity(worker.pid, {core})

@@ -35,6 +35,7 @@ from benchmarks.prepare import processor
 from piper_core.dataset.layouts import read_dataset
 from piper_core.features import FeatureSettings
 from piper_core.features.extraction import extract
+from piper_core.runs.launcher import ALLOCATOR
 from piper_core.training.batching import batches_of_like_length, padding_share
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch, Item, collate
@@ -70,7 +71,8 @@ def main() -> None:
             whose = "peer" if side.startswith("peer") else "our"
             python = peer_python() if whose == "peer" else sys.executable
             steps = f"benchmarks.peer.{whose}_steps"
-            workers[side] = Worker(python, steps, str(batches), str(checkpoint), precision, **environment)
+            given = environment if whose == "peer" else ALLOCATOR | environment
+            workers[side] = Worker(python, steps, str(batches), str(checkpoint), precision, **given)
             workers[side].answer()  # one after the other: `auto` tries its formats undisturbed
         same: dict[str, list[float]] = {side: [] for side in SIDES}
         own: dict[str, list[float]] = {side: [] for side in SIDES}

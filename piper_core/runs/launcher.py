@@ -32,6 +32,9 @@ TRAINER_MODULE = "piper_core.training.trainer"
 FIRST_WORD_S = 60.0
 """How long to wait for the trainer's first status. Importing torch takes 5 to 20 s; a slower one is still started."""
 POLL_S = 0.1
+ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=2147483647"}
+"""A trainer's memory, where glibc hands it out: in huge pages, and kept from step to step. As it is by default, a step
+on a processor asks for a gigabyte anew, page by page. Other systems don't read it."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,8 @@ def _launch_alone(
     process = spawn_detached(
         [sys.executable, "-m", trainer_module, str(run.folder)],
         folder=PROJECT_ROOT,
-        environment=os.environ
+        environment=ALLOCATOR
+        | os.environ
         | settings_environment(settings)
         | {"PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
         log=run.log_path,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from piper_core.runs.launcher import PROJECT_ROOT, settings_environment
+from piper_core.runs.launcher import ALLOCATOR, PROJECT_ROOT, settings_environment
 from piper_core.settings import GIGABYTE, Settings
 from piper_core.training.config import TrainingConfig
 
@@ -151,7 +151,7 @@ def dry_run(
     process = subprocess.Popen(
         [sys.executable, "-m", "piper_core.training.trial"],
         cwd=PROJECT_ROOT,
-        env=os.environ | settings_environment(settings) | {"PYTHONPATH": str(PROJECT_ROOT)},
+        env=ALLOCATOR | os.environ | settings_environment(settings) | {"PYTHONPATH": str(PROJECT_ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -15,7 +15,8 @@ from piper_core.training.config import PRECISIONS, Precision
 from piper_core.training.data import Batch
 from piper_core.training.module import VitsModule
 
-TRIAL_CLIPS = 2
+TRIAL_CLIPS = 1
+"""Of the batch: enough to tell a format that pays, and a run waits for it."""
 TRIAL_PAYS_FROM_STEPS = 30
 """A run of fewer steps is done before a trial has paid for itself."""
 WORTH_IT = 1.1
