@@ -45,12 +45,12 @@ class Convolution(WeightNorm):
         return False
 
     def frames(self, x: Tensor) -> Tensor:
-        """[B, C, ...] -> [N, L, C], contiguous."""
-        raise NotImplementedError
+        """[B, C, time] -> [N, L, C], contiguous."""
+        return x.mT.contiguous()
 
     def unframed(self, frames: Tensor, like: Tensor) -> Tensor:
         """The inverse of `frames`, for inputs of the shape of `like` but for its time."""
-        raise NotImplementedError
+        return frames.mT
 
     @property
     def geometry(self) -> Geometry:
@@ -120,12 +120,6 @@ class Conv1d(Convolution, nn.Conv1d):
     def is_product(self, x: Tensor) -> bool:
         wide = self.groups == 1 and max(self.in_channels, self.out_channels) >= LEAST_CHANNELS
         return wide and on_processor(x)
-
-    def frames(self, x: Tensor) -> Tensor:
-        return x.mT.contiguous()
-
-    def unframed(self, frames: Tensor, like: Tensor) -> Tensor:
-        return frames.mT
 
 
 class DepthwiseConv1d(nn.Conv1d):
