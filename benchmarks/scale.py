@@ -86,7 +86,7 @@ def setup_times(page: Page, url: str, clips: int) -> dict[str, float]:
         page.get_by_test_id("stMetricValue").filter(has_text=f"{clips:,}").first.wait_for()
 
     def finished() -> None:
-        page.get_by_role("button", name="Save cleaned manifest").wait_for(timeout=900_000)
+        page.get_by_label("Search", exact=True).first.wait_for(timeout=900_000)
         page.get_by_test_id("stProgress").wait_for(state="detached", timeout=900_000)
         # While a page is drawn anew, what it replaces still stands beside it.
         page.wait_for_function("document.querySelectorAll('input[aria-label=Search]').length === 1")
@@ -200,7 +200,7 @@ def main() -> None:
                 )
                 page = browser.new_page(viewport={"width": 1440, "height": 1000})
                 page.set_default_timeout(60_000)
-                setup = setup_times(page, f"{server.url}/setup?dataset={dataset}", options.clips)
+                setup = setup_times(page, f"{server.url}/setup?dataset={dataset}&view=clips", options.clips)
                 monitor = monitor_times(page, f"{server.url}/monitor?run={RUN}", options.lines)
                 browser.close()
         finally:

@@ -56,8 +56,8 @@ def pages(workspace: Path, dataset: Path) -> None:
     server.start()
     try:
         with browser_page(1440, 1100) as page:
-            page.goto(f"{server.url}/setup?dataset={dataset.resolve()}")
-            page.get_by_role("button", name="Save cleaned manifest").wait_for(timeout=300_000)
+            page.goto(f"{server.url}/setup?dataset={dataset.resolve()}&view=clips")
+            page.get_by_test_id("stDataFrame").last.wait_for(timeout=300_000)
             page.get_by_test_id("stProgress").wait_for(state="detached", timeout=300_000)
             page.wait_for_timeout(SETTLE_MS)
             table = page.get_by_test_id("stDataFrame").last
@@ -65,7 +65,7 @@ def pages(workspace: Path, dataset: Path) -> None:
             table.click(position={"x": 160, "y": 60})
             page.locator("audio").first.wait_for(state="attached")
             page.wait_for_timeout(SETTLE_MS)
-            page.get_by_text("The clips", exact=True).first.scroll_into_view_if_needed()
+            page.get_by_label("Search", exact=True).scroll_into_view_if_needed()
             shoot(page, "setup")
             page.goto(f"{server.url}/monitor?run={list_runs(workspace / 'runs')[0].name}")
             page.locator(".live-chart .main-svg").first.wait_for()

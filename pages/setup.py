@@ -8,14 +8,23 @@ from pages.components.dataset import (
     cleaning_view,
     clip_browser,
     dataset_choice,
+    dataset_views,
     inspection_job,
     inspection_view,
     recent_datasets,
     report_view,
 )
+from pages.components.dataset.dataset_views import View
 from piper_core.dataset.layouts import DatasetError
 from piper_core.dataset.text import TextError
 from piper_core.settings import SettingError, Settings
+
+# What can be looked at. Only the chosen one is computed: `?dataset=...&view=clips` opens it at once.
+VIEWS = (
+    View("overview", "Overview", ":material/space_dashboard:", report_view.show),
+    View("clips", "Clips", ":material/graphic_eq:", clip_browser.show),
+    View("export", "Export and report", ":material/ios_share:", cleaning_view.show),
+)
 
 # Read: the settings and the dataset that was chosen.
 try:
@@ -78,12 +87,7 @@ elif seen is not None and seen is not job.preview:
 if seen is None:
     st.stop()
 
-# Show.
+# Show: the totals, and the view that was chosen.
 cleaning_view.show_way_on(seen.report)
-left_out = clip_browser.left_out(str(folder))
-report_view.show_totals(seen.rows, left_out, seen.plain["summary"])
-report_view.show_findings(seen.plain)
-st.subheader("The clips", anchor=False)
-clip_browser.browse(seen.rows, seen.plain, str(folder), language)
-report_view.show_shape(seen.rows)
-cleaning_view.show(seen.report, left_out, str(folder))
+report_view.show_totals(seen.rows, clip_browser.left_out(str(folder)), seen.plain["summary"])
+dataset_views.chosen(VIEWS).show(seen, folder, language)

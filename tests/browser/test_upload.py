@@ -40,7 +40,7 @@ def test_thousands_of_files_become_a_dataset(server: Server, page: Page, recordi
     files = [recordings / "metadata.csv", *sorted((recordings / "wavs").iterdir())]
     page.get_by_label("Metadata and recordings").set_input_files(files)
     page.get_by_text(f"of {CLIPS + 1:,} files").wait_for()
-    page.get_by_text("The clips", exact=True).wait_for(timeout=240_000)
+    page.get_by_text("What was found", exact=True).wait_for(timeout=240_000)
     folder = server.workspace / "datasets" / "uploaded"
     assert len(list((folder / "wavs").iterdir())) == CLIPS
     assert (folder / "metadata.csv").read_bytes() == (recordings / "metadata.csv").read_bytes()

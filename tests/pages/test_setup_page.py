@@ -31,10 +31,12 @@ def dataset(workspace: Path, demo_dataset: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(demo_dataset, tmp_path / "data" / "my-voice"))
 
 
-def page(project_root: Path, folder: Path | None = None) -> AppTest:
+def page(project_root: Path, folder: Path | None = None, view: str = "") -> AppTest:
     test = AppTest.from_file(str(project_root / "pages/setup.py"), default_timeout=PATIENCE_S)
     if folder is not None:
         test.query_params["dataset"] = str(folder)
+    if view:
+        test.query_params["view"] = view
     return test.run()
 
 
@@ -46,6 +48,14 @@ def inspected(test: AppTest) -> AppTest:
         time.sleep(0.1)
         test.run()
     assert not test.exception
+    return test
+
+
+def look_at(test: AppTest, view: str) -> AppTest:
+    """The page with another view chosen."""
+    test.segmented_control(key="dataset_view").set_value(view).run()
+    assert not test.exception
+    assert test.query_params["view"] == view
     return test
 
 
@@ -147,14 +157,14 @@ def test_clips_are_left_out_taken_back_and_the_cleaned_manifest_saved(
     project_root: Path, workspace: Path, dataset: Path
 ) -> None:
     original = (dataset / "metadata.csv").read_bytes()
-    test = inspected(page(project_root, dataset))
+    test = inspected(page(project_root, dataset, "clips"))
     first = test.dataframe[-1].value["utterance_id"].iloc[0]
     test.text_input(key="filter_search").set_value(first).run()
     test.button(key="leave_out_shown").click().run()
     assert metrics(test)["Left out"] == "1"
     assert metrics(test)["Usable clips"] == "11"
 
-    test.text_input(key="filter_search").set_value("").run()
+    look_at(test, "export")
     test.button(key="save_cleaned").click().run()
     cleaned = dataset / "metadata.cleaned.csv"
     assert str(cleaned) in " ".join(success.value for success in test.success)
@@ -162,6 +172,7 @@ def test_clips_are_left_out_taken_back_and_the_cleaned_manifest_saved(
     assert first not in cleaned.read_text()
     assert (dataset / "metadata.csv").read_bytes() == original
 
+    look_at(test, "clips")
     test.button(key="take_all_back").click().run()
     assert metrics(test)["Left out"] == "0"
     assert metrics(test)["Usable clips"] == "12"
@@ -170,14 +181,26 @@ def test_clips_are_left_out_taken_back_and_the_cleaned_manifest_saved(
 def test_clip_is_shown_with_its_player_pictures_and_phonemes(
     project_root: Path, workspace: Path, dataset: Path
 ) -> None:
-    test = inspected(page(project_root, dataset))
+    test = inspected(page(project_root, dataset, "clips"))
     key = test.dataframe[-1].key
     test.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(0, "text")]}}
     test.run()
     assert not test.exception
     assert len(test.get("audio")) == 1
-    assert len(test.get("plotly_chart")) >= 4
+    assert len(test.get("plotly_chart")) >= 2
     assert test.code[0].value.strip(), "the phonemes"
+
+
+def test_each_view_has_an_address_and_only_the_chosen_one_is_computed(
+    project_root: Path, workspace: Path, dataset: Path
+) -> None:
+    test = inspected(page(project_root, dataset))
+    assert "What was found" in [heading.value for heading in test.subheader]
+    assert not test.dataframe
+    look_at(test, "clips")
+    assert len(test.dataframe) == 1
+    assert "What was found" not in [heading.value for heading in test.subheader]
+    assert not inspected(page(project_root, dataset, "nonsense")).dataframe, "an unknown view is the first one"
 
 
 def test_without_validation_the_page_says_what_was_not_checked(

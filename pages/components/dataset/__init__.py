@@ -3,6 +3,7 @@
 `dataset_choice`   choose one: a folder, an upload, the demo; `recent_datasets` those opened lately
 `dataset_upload`   a folder, files or a zip from the browser's machine; `file_upload` sends thousands of files
 `inspection_job`   an inspection that runs beside the pages; `inspection_view` how far it is
+`dataset_views`    which view of it is open; each view is a component with `show(inspected, folder, language)`
 `report_view`      totals, findings by kind, lengths and loudness, the report to take home
 `clip_table`       all clips as a table: rows, filters; `clip_browser` shows it, and what is left out
 `clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components import page_links
-from pages.components.dataset import report_view
+from pages.components.dataset import clip_browser, report_view
 from pages.components.dataset.report_view import plain_text
 from piper_core.dataset.report import write_cleaned_manifest
 
 if TYPE_CHECKING:
+    from pages.components.dataset.inspection_job import Inspected
     from piper_core.dataset.report import DatasetReport
 
 LAYOUTS = {
@@ -32,25 +33,26 @@ def show_way_on(report: DatasetReport) -> None:
         _train_link(report.dataset)
 
 
-def show(report: DatasetReport, left_out: Collection[str], folder: str) -> None:
+def show(inspected: Inspected, folder: Path, language: str) -> None:
     """Save the manifest without the clips that were left out; take the report home; go on to Train."""
+    report, left_out = inspected.report, clip_browser.left_out(str(folder))
     cleaned, reports, onwards = st.columns(3, gap="medium")
     with cleaned.container(border=True, height="stretch"):
         st.subheader("Clean the manifest", icon=":material/cleaning_services:", anchor=False)
         st.caption("Writes the usable clips that you kept beside the original, which stays as it is.")
         if st.button("Save cleaned manifest", icon=":material/save:", key="save_cleaned", width="stretch"):
-            _save(report, left_out, folder)
-        saved = st.session_state.get(SAVED, {}).get(folder)
+            _save(report, left_out, str(folder))
+        saved = st.session_state.get(SAVED, {}).get(str(folder))
         if saved:
             st.success(f"Saved as `{saved}`.")
     with reports.container(border=True, height="stretch"):
         st.subheader("Take the report home", icon=":material/description:", anchor=False)
         st.caption("To read, to pass on, or for scripts.")
-        report_view.show_downloads(report, Path(folder).name)
+        report_view.show_downloads(report, folder.name)
     with onwards.container(border=True, height="stretch"):
         st.subheader("Train a voice", icon=":material/model_training:", anchor=False)
         st.caption("With this dataset chosen.")
-        _train_link(folder)
+        _train_link(str(folder))
 
 
 def _train_link(folder: str) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.dataset import clip_table, clip_view
+from pages.components.dataset.inspection_job import Inspected
 from pages.components.theme import SEVERITY
 
 LEFT_OUT = "left_out"
@@ -25,14 +26,14 @@ def left_out(folder: str) -> set[str]:
 
 
 @st.fragment
-def browse(rows: pd.DataFrame, report: Mapping[str, Any], folder: str, language: str) -> None:
+def show(inspected: Inspected, folder: Path, language: str) -> None:
     """Filters, table and the chosen clip. A fragment: a click draws this part anew, not the page."""
-    out = left_out(folder)
+    rows, report, out = inspected.rows, inspected.plain, left_out(str(folder))
     shown = clip_table.filter_rows(rows, _filters(rows), out)
     table, detail = st.columns([3, 2], gap="medium")
     with table:
         actions = st.container(horizontal=True, vertical_alignment="center")
-        ticked, clicked = _table(shown, clip_table.severity_of_kinds(report), out, folder)
+        ticked, clicked = _table(shown, clip_table.severity_of_kinds(report), out, str(folder))
         with actions:
             _actions(shown, ticked, out)
     with detail.container(border=True):
@@ -40,7 +41,7 @@ def browse(rows: pd.DataFrame, report: Mapping[str, Any], folder: str, language:
             st.caption("No clip passes the filters.")
             return
         clip = shown.iloc[clicked].to_dict()
-        clip_view.show(clip, clip_table.findings_of(clip, report), Path(folder), language)
+        clip_view.show(clip, clip_table.findings_of(clip, report), folder, language)
 
 
 def _filters(rows: pd.DataFrame) -> clip_table.ClipFilter:

@@ -15,12 +15,19 @@ from pages.components.theme import CHART_CONFIG
 from piper_core.dataset.checks import CHECKS
 
 if TYPE_CHECKING:
+    from pages.components.dataset.inspection_job import Inspected
     from piper_core.dataset.report import DatasetReport
 
 BADGE = {"error": "red", "warning": "orange", "info": "blue"}
 """A severity's colour where Streamlit names colours."""
 _KINDS_SHOWN = 6
 _KINDS_HEIGHT = 480
+
+
+def show(inspected: Inspected, folder: Path, language: str) -> None:
+    """The overview: what was found, and the shape of the set."""
+    show_findings(inspected.plain)
+    show_shape(inspected.rows)
 
 
 def show_totals(rows: pd.DataFrame, left_out: Collection[str], summary: Mapping[str, Any]) -> None:
