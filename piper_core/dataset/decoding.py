@@ -1,8 +1,14 @@
-"""Audio files -> samples, by soundfile (libsndfile): never more of them than the file can hold, never half a file."""
+"""Audio files -> samples, by soundfile (libsndfile): never more of them than the file can hold, never half a file.
+
+A clip may be a span of its file (`offset_s`, `length_s`): it is then told and decoded as if it were a file of its own.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import os
+import stat
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +21,8 @@ MAX_CLIP_S = 600.0
 _BLOCK_FRAMES = 1 << 20
 _RATES_HZ = (1000, 384_000)
 _MOST_FRAMES_A_BYTE = 10_000  # digital silence in FLAC reaches 5461
+SPAN_SLACK_S = 0.05
+"""A span may end that much behind its file's end, as durations rounded to a frame of features do; it is cut there."""
 
 
 class AudioError(ValueError):
@@ -41,11 +49,12 @@ class AudioHeader:
     size_bytes: int
 
 
-def read_header(path: Path) -> AudioHeader | Unreadable:
-    """What the header of `path` says, without decoding (0.03 ms)."""
+def read_header(path: Path, offset_s: float = 0.0, length_s: float | None = None) -> AudioHeader | Unreadable:
+    """What the header of `path` says (of the span, where one is given), without decoding (0.03 ms)."""
     try:
-        size_bytes = path.stat().st_size
-        problem = _plain_problem(path, size_bytes)
+        status = path.stat()
+        size_bytes = status.st_size
+        problem = _plain_problem(path, status)
         if problem is not None:
             return Unreadable(problem)
         info = soundfile.info(str(path))
@@ -60,11 +69,32 @@ def read_header(path: Path) -> AudioHeader | Unreadable:
             return Unreadable(f"The file is cut off: {cut}.")
         if header.duration_s == 0:
             return Unreadable("The file holds no samples.")
+        span = _span(header, info.frames, offset_s, length_s)
+        return span if isinstance(span, Unreadable) else replace(header, duration_s=span[1] / header.sample_rate)
     return header
 
 
-def _plain_problem(path: Path, size_bytes: int) -> str | None:
-    if size_bytes == 0:
+def _span(header: AudioHeader, frames: int, offset_s: float, length_s: float | None) -> tuple[int, int] | Unreadable:
+    """First frame and number of frames of a span, or why the file has no such span."""
+    if offset_s == 0 and length_s is None:
+        return 0, frames
+    if not (0 <= offset_s < math.inf) or not (length_s is None or 0 < length_s < math.inf):
+        return Unreadable("Its span has no length; offsets and durations are seconds from 0 on.")
+    rate = header.sample_rate
+    start = round(offset_s * rate)
+    end = frames if length_s is None else start + round(length_s * rate)
+    if start >= frames or end > frames + SPAN_SLACK_S * rate or end <= start:
+        until = "on" if length_s is None else f"to {offset_s + length_s:.2f} s"
+        return Unreadable(
+            f"Its span, from {offset_s:.2f} s {until}, leaves its file, which lasts {frames / rate:.2f} s."
+        )
+    return start, min(end, frames) - start
+
+
+def _plain_problem(path: Path, status: os.stat_result) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "It is no file: opening a device or a pipe could wait for ever."
+    if status.st_size == 0:
         return "The file is empty (0 bytes)."
     if path.suffix.lower() == ".raw":
         return "The file has no header, so its sample rate is unknown; save it as WAV."
@@ -82,21 +112,32 @@ def _checked_header(
     return AudioHeader(frames / rate, rate, channels, container, subtype, size_bytes)
 
 
-def decode(path: Path, max_s: float) -> tuple[AudioHeader, np.ndarray] | Unreadable:
-    """Header and float32 samples [N, channels], at most `max_s` of them.
+def decode(
+    path: Path, max_s: float, offset_s: float = 0.0, length_s: float | None = None
+) -> tuple[AudioHeader, np.ndarray] | Unreadable:
+    """Header and float32 samples [N, channels], at most `max_s` of them, of a whole file or a span.
 
-    Read block by block, so that a header that promises hours can't ask for more memory than the file fills.
+    The header's duration is the span's. Read block by block, so that a header that promises hours can't ask for more
+    memory than the file fills.
     """
     try:
-        size_bytes = path.stat().st_size
-        problem = _plain_problem(path, size_bytes)
+        status = path.stat()
+        size_bytes = status.st_size
+        problem = _plain_problem(path, status)
         if problem is not None:
             return Unreadable(problem)
         with soundfile.SoundFile(str(path)) as file:
             header = _checked_header(file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes)
             if isinstance(header, Unreadable):
                 return header
-            wanted = min(file.frames, int(max_s * file.samplerate))
+            span = _span(header, file.frames, offset_s, length_s)
+            if isinstance(span, Unreadable):
+                return span
+            start, frames = span
+            if start:
+                file.seek(start)
+            header = replace(header, duration_s=frames / header.sample_rate)
+            wanted = min(frames, int(max_s * file.samplerate))
             blocks, left = [], wanted
             while left > 0:
                 block = file.read(min(left, _BLOCK_FRAMES), dtype="float32", always_2d=True)

@@ -11,6 +11,7 @@ import soundfile
 
 from piper_core.dataset import audio
 from piper_core.dataset.audio import AudioError, ClipMeasurements, Unreadable, measure, read_header
+from piper_core.dataset.decoding import decode
 
 RATE = 22050
 
@@ -235,3 +236,46 @@ def test_a_waveform_hides_no_peak() -> None:
     assert (low.min(), high[0], high[-1]) == pytest.approx((-0.8, 0.9, 0.7))
     assert [len(part) for part in audio.waveform_envelope(samples[:3], 100)] == [3, 3]
     assert [len(part) for part in audio.waveform_envelope(samples[:0], 100)] == [0, 0]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_a_span_is_decoded_as_a_file_of_its_own(tmp_path: Path, suffix: str) -> None:
+    rate = 16000
+    ramp = np.linspace(-0.5, 0.5, 3 * rate, dtype=np.float32)
+    path = tmp_path / f"a{suffix}"
+    soundfile.write(path, ramp, rate)
+    whole = decode(path, 600)
+    part = decode(path, 600, offset_s=1.0, length_s=0.5)
+    assert not isinstance(whole, Unreadable)
+    assert not isinstance(part, Unreadable)
+    header, samples = part
+    assert (len(samples), header.duration_s) == (rate // 2, 0.5)
+    np.testing.assert_allclose(samples, whole[1][rate : rate * 3 // 2], atol=2e-3)
+    told = read_header(path, 1.0, 0.5)
+    assert not isinstance(told, Unreadable)
+    assert told.duration_s == 0.5
+    rest = decode(path, 600, offset_s=2.5)
+    assert not isinstance(rest, Unreadable)
+    assert rest[0].duration_s == 0.5
+    rounded = decode(path, 600, 2.5, 0.52)
+    assert not isinstance(rounded, Unreadable), "a duration rounded up is cut at the file's end"
+    assert len(rounded[1]) == rate // 2
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "length_s"), [(3.0, None), (2.5, 1.0), (-1.0, 1.0), (0.0, 0.0), (0.0, -1.0), (float("nan"), 1.0)]
+)
+def test_a_span_that_its_file_lacks_is_told(tmp_path: Path, offset_s: float, length_s: float | None) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(48000, np.float32), 16000)
+    for read in (decode(path, 600, offset_s, length_s), read_header(path, offset_s, length_s)):
+        assert isinstance(read, Unreadable)
+        assert "span" in read.reason
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "a.wav")
+    assert isinstance(decode(tmp_path / "a.wav", 600), Unreadable)
+    assert isinstance(read_header(tmp_path / "a.wav"), Unreadable)

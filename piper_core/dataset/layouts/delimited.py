@@ -9,64 +9,15 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from piper_core.dataset.audio_files import AudioIndex, without_audio_suffix
 from piper_core.dataset.checks import CHECKS, Finding, Severity
+from piper_core.dataset.layouts.utterance import Dataset, Utterance
 from piper_core.dataset.metadata_file import DatasetError, find_metadata, parse_rows, read_lines
 
 _HEADER_NAMES = frozenset({"id", "file", "filename", "file_name", "audio", "audio_file", "wav", "path", "utterance_id"})
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """A clip and the text that is spoken in it."""
-
-    utterance_id: str
-    """The first column, without an audio file's extension (unless that is all that tells two clips apart)."""
-    path: Path
-    """The audio file, or where it should be when it is missing."""
-    text: str
-    """What is trained on: the last column."""
-    speaker: str | None
-    row: int
-    """Line number in the metadata file, from 1."""
-    written_text: str | None = None
-    """The text as written, where a normalised one stands beside it."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What a metadata file says. `findings` are about its rows; nothing was decoded yet."""
-
-    folder: Path
-    layout: str
-    """ljspeech `id|text`, ljspeech-normalised `id|text|normalised`, or piper `id|speaker|text`."""
-    metadata_path: Path
-    utterances: tuple[Utterance, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def speakers(self) -> tuple[str, ...]:
-        """Names in order of first appearance; empty when there is no speaker column."""
-        return tuple(dict.fromkeys(u.speaker for u in self.utterances if u.speaker is not None))
-
-    @property
-    def usable(self) -> tuple[Utterance, ...]:
-        """Utterances whose row has nothing wrong: the audio file is there, and no other row names it otherwise."""
-        bad = self._row_errors
-        return tuple(u for u in self.utterances if u.row not in bad)
-
-    @property
-    def unusable(self) -> tuple[tuple[str, str], ...]:
-        """The other utterances: id and what is wrong with its row."""
-        bad = self._row_errors
-        return tuple((u.utterance_id, bad[u.row]) for u in self.utterances if u.row in bad)
-
-    @property
-    def _row_errors(self) -> dict[int | None, str]:
-        return {finding.row: finding.message for finding in self.findings if finding.severity == "error"}
 
 
 def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
