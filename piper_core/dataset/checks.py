@@ -90,6 +90,9 @@ _TABLE = (
     Check("quote", "warning", None, "", "Piper reads metadata with csv.reader, quoting on",
           "A column starts with a double quote. Piper's own trainer then reads on to the next quote, over rows; here"
           " the row is read as it stands."),
+    Check("metadata-format", "info", None, "", "RFC 4180 and the layouts' own descriptions; UTF-8 by Piper",
+          "The metadata is written in an encoding, with a delimiter or with a header that was recognised, not told."
+          " Look whether the texts read well; Piper's own trainer takes UTF-8, '|' and no header."),
     Check("duplicate-id", "error", None, "", "Piper trains on both rows with the same audio",
           "Two rows name the same clip. Keep the row whose text is spoken."),
     Check("duplicate-audio", "warning", None, "", "hash of the decoded samples",
@@ -118,8 +121,21 @@ _TABLE = (
           "The waveform is not centred on zero. Filter it with a high-pass of 20 Hz."),
     Check("loudness", "warning", 6, "LU", "ITU-R BS.1770-4; outliers by Tukey's outer fences (3 IQR)",
           "The clip is much louder or quieter than the others, or the whole set is quiet. Bring clips to one level."),
+    Check("noise", "warning", 32, "dB", "WADA-SNR (Kim & Stern 2008); Hi-Fi TTS (2104.01497): 32 dB",
+          "Noise is heard beside the speech, and the voice learns it. Record in a quieter room, or denoise with care."),
+    Check("bandwidth", "warning", 0.8, "of half the rate", "NeMo SDE: within 50 dB of the peak; Hi-Fi TTS: 13 kHz",
+          "Nothing is heard above this frequency though the rate has room for it: the clip was upsampled, or coded"
+          " narrowly. The voice will be as dull. Use the original recording."),
     Check("edge-silence", "warning", 1, "s", "librosa.effects.trim; Piper's trainer keeps 0.25 s each side",
           "Long silence before or after speech. Training trims most of it."),
+    Check("internal-pause", "warning", 2, "s", "Emilia; NeMo SDP: max_pause",
+          "A long pause inside the clip: the voice learns to stop there. Cut the clip in two, or shorten the pause."),
+    Check("speaking-rate", "warning", 2, "IQR", "Piper's filter_utterances: Q1 - 2 IQR to Q3 + 2 IQR of each speaker",
+          "Spoken much faster or slower than the speaker's other clips: is the text all that is said?"),
+    Check("pitch", "warning", 6, "semitones", "median F0 as in dataspeech; outliers by Tukey's outer fences (3 IQR)",
+          "Much higher or lower than the speaker's other clips: perhaps another speaker. Listen."),
+    Check("transcript-mismatch", "warning", 3, "IQR", _OURS + ": outliers of the cost by Tukey's outer fences (3 IQR)",
+          "The audio does not sound like its text as espeak-ng speaks it. Listen, and correct the text."),
     Check("dataset-size", "warning", 10, "min", _OURS + "; rhasspy/piper#368",
           "Little speech: start from a checkpoint (warmstart) rather than from scratch, and record more."),
 )  # fmt: skip

@@ -27,6 +27,14 @@ class Clip:
     """None where the file is missing."""
     unknown_phonemes: tuple[str, ...] = ()
     """Phonemes of the text that a Piper voice has no id for, in the order they come."""
+    phoneme_count: int | None = None
+    """Phonemes of the text, punctuation among them; None where texts were not turned into phonemes."""
+    phonemes: tuple[str, ...] = ()
+    """The different phonemes of the text, in any order."""
+    pitch_hz: float | None = None
+    """Median F0; None where it was not measured or nothing is voiced."""
+    transcript_cost: float | None = None
+    """How badly text and audio agree: higher is worse; None where it was not asked for."""
 
     def finding(
         self,
