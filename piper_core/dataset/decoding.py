@@ -98,7 +98,14 @@ def _plain_problem(path: Path, status: os.stat_result) -> str | None:
         return "The file is empty (0 bytes)."
     if path.suffix.lower() == ".raw":
         return "The file has no header, so its sample rate is unknown; save it as WAV."
+    if path.suffix.lower() == ".au" and not _starts_with(path, b".snd"):
+        return "It is no AU file, whatever its name says."  # libsndfile would take any bytes for mu-law at 8 kHz
     return None
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def _checked_header(

@@ -133,6 +133,11 @@ def test_wav_cut_in_half(tmp_path: Path) -> None:
         (".aiff", {}),
         (".ogg", {"format": "OGG", "subtype": "VORBIS"}),
         (".mp3", {"format": "MP3", "subtype": "MPEG_LAYER_III"}),
+        (".au", {}),
+        (".caf", {}),
+        (".w64", {}),
+        (".wav", {"format": "RF64", "subtype": "PCM_16"}),
+        (".wav", {"format": "WAVEX", "subtype": "PCM_24"}),
     ],
 )
 def test_every_container_cut_in_half(tmp_path: Path, suffix: str, options: dict[str, str]) -> None:
