@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from piper_core.dataset.bandwidth import bandwidth_hz, mean_power
 from piper_core.dataset.decoding import MAX_CLIP_S, AudioError, AudioHeader, Unreadable, decode, mono, read_header
 from piper_core.dataset.loudness import integrated_loudness
+from piper_core.dataset.silence import FRAME, HOP, longest_pause, noise_level, speech_edges, speech_frames
+from piper_core.dataset.wada import snr_db
 
 __all__ = [
     "MAX_CLIP_S",
@@ -34,17 +37,12 @@ __all__ = [
     "waveform_envelope",
 ]
 
-MEASURE_VERSION = 1
+MEASURE_VERSION = 2
 """Raised whenever a measurement changes, so that kept ones are made again."""
-TOP_DB = (24.0, 40.0)
-"""As in librosa.effects.trim: frames that far below the loudest one count as silence. Where a clip's own floor is high,
-5 dB above the tenth percentile of its frames, but never less than 24 dB below the loudest: noise is no speech."""
 RAIL = 0.995
 """Share of full scale at which a sample counts as cut off (Hansen, Stauffer, Xia 2021)."""
 LOUD = 0.99
 """Share of full scale counted in `clipped_share` (VoxKitchen)."""
-FRAME, HOP = 2048, 512
-"""Samples: librosa's defaults for frames of RMS."""
 _FLOOR = 1e-10  # -200 dBFS: what a level of exactly zero is written as
 
 
@@ -73,8 +71,18 @@ class ClipMeasurements:
     clipped_runs: int
     """Runs of two and more samples at one rail (0.995 of full scale)."""
     leading_silence_s: float
-    """Before the first frame that is no silence, in the sense of `TOP_DB`."""
+    """Before the first frame that is no silence, in the sense of `silence.TOP_DB`."""
     trailing_silence_s: float
+    speech_s: float
+    """Between the edges, pauses included."""
+    longest_pause_s: float
+    """Longest silence within the speech, in the same sense."""
+    noise_dbfs: float
+    """RMS of the quietest tenth of the frames; -200 where nothing is heard at all."""
+    snr_db: float | None
+    """Signal-to-noise ratio by WADA-SNR, within -20 and 100 dB; None in silence."""
+    bandwidth_hz: float | None
+    """Where the spectrum ends in a cliff; half the rate where it has none. None in silence."""
     non_finite_samples: int
     audio_hash: str
     """Of the decoded samples: equal for copies, whatever their names or containers."""
@@ -189,7 +197,9 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
     audio = mono(samples)
     frames = librosa.feature.rms(y=audio, frame_length=FRAME, hop_length=HOP)[0]
     loudest = float(frames.max())
-    start, end = speech_edges(frames, audio.size)
+    speech = speech_frames(frames)
+    start, end = speech_edges(speech, audio.size)
+    heard = np.abs(audio[audio != 0], dtype=np.float64)
     return ClipMeasurements(
         duration_s=header.duration_s,
         sample_rate=header.sample_rate,
@@ -206,25 +216,14 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
         clipped_runs=_clipped_runs(samples) if peak >= RAIL else 0,
         leading_silence_s=start / header.sample_rate,
         trailing_silence_s=(audio.size - end) / header.sample_rate,
+        speech_s=(end - start) / header.sample_rate,
+        longest_pause_s=longest_pause(speech) / header.sample_rate,
+        noise_dbfs=_dbfs(noise_level(frames, audio.size)),
+        snr_db=snr_db(float(heard.mean()), float(np.log(heard).mean())) if heard.size else None,
+        bandwidth_hz=bandwidth_hz(mean_power(audio), header.sample_rate),
         non_finite_samples=non_finite,
         audio_hash=digest,
     )
-
-
-def speech_edges(frame_rms: np.ndarray, sample_count: int) -> tuple[int, int]:
-    """First sample of speech and the one after its last, from RMS of centred frames: librosa.effects.trim's rule.
-
-    The frames are at hand already, and the threshold is the clip's own (see `TOP_DB`). Silence alone gives two times
-    `sample_count`.
-    """
-    loudest = float(frame_rms.max(initial=0.0))
-    if loudest <= 0:
-        return sample_count, sample_count
-    levels_db = 20 * np.log10(np.maximum(frame_rms, 1e-10) / loudest)
-    low, high = TOP_DB
-    top_db = min(high, max(low, -float(np.percentile(levels_db, 10)) - 5))
-    speech = np.flatnonzero(levels_db > -top_db)
-    return int(speech[0]) * HOP, min(sample_count, (int(speech[-1]) + 1) * HOP)
 
 
 def _clipped_runs(samples: np.ndarray) -> int:

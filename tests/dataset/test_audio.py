@@ -12,6 +12,7 @@ import soundfile
 from piper_core.dataset import audio
 from piper_core.dataset.audio import AudioError, ClipMeasurements, Unreadable, measure, read_header
 from piper_core.dataset.decoding import decode
+from piper_core.dataset.silence import speech_edges, speech_frames
 
 RATE = 22050
 
@@ -70,7 +71,9 @@ def test_the_edges_are_librosas(kathleen: Path) -> None:
         frames = librosa.feature.rms(y=samples)[0]
         levels_db = 20 * np.log10(frames / frames.max())
         top_db = min(40.0, max(24.0, -float(np.percentile(levels_db, 10)) - 5))
-        assert audio.speech_edges(frames, samples.size) == tuple(librosa.effects.trim(samples, top_db=top_db)[1])
+        assert speech_edges(speech_frames(frames), samples.size) == tuple(
+            librosa.effects.trim(samples, top_db=top_db)[1]
+        )
 
 
 def test_steady_noise_counts_as_silence_too(awkward: Path) -> None:
