@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ import torch
 from benchmarks.parity.agreement import Agreement, compare
 from benchmarks.parity.cases import CASES, write_case
 from benchmarks.parity.exchange import Differs, Exchange
+from benchmarks.parity.reading import readings_agree
 from benchmarks.peer.environment import PROJECT_ROOT, peer_python
 
 
@@ -34,6 +35,7 @@ def main() -> int:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         failed = steps_agree(folder, options.cases, python) if options.cases else 0
+        failed += all_pass({"metadata is read alike": lambda: readings_agree(folder, python)})
         failed += checkpoints_go_both_ways(folder, python)
     print(f"{failed} checks failed" if failed else "All checks passed")
     return 1 if failed else 0
@@ -74,7 +76,7 @@ def run_steps(folder: Path, cases: list[str], python: Path, number_format: str) 
 def checkpoints_go_both_ways(folder: Path, python: Path) -> int:
     """Every check of `exchange`; returns how many failed."""
     exchange = Exchange(folder / "exchange", python)
-    checks: dict[str, Callable[[], str]] = {
+    checks = {
         "both trainers run": exchange.prepare,
         "the peer resumes ours": exchange.peer_resumes_ours,
         "the peer warm-starts from ours": exchange.peer_warmstarts_from_ours,
@@ -82,6 +84,11 @@ def checkpoints_go_both_ways(folder: Path, python: Path) -> int:
         "we warm-start from the peer's": exchange.we_warmstart_from_theirs,
         "an old checkpoint is read": exchange.legacy_is_read,
     }
+    return all_pass(checks)
+
+
+def all_pass(checks: Mapping[str, Callable[[], str]]) -> int:
+    """Runs each check and prints its line; returns how many failed."""
     failed = 0
     for name, check in checks.items():
         started = time.monotonic()
