@@ -12,6 +12,8 @@ The way of the data, a module a step:
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
 - `checks`      the table of what is checked: code, severity, threshold, unit, source
 - `clip_rules`  a clip -> its `Finding`s; `set_rules`: what shows only among all clips
-- `inspection`  all of the above for a whole folder, on several threads, with progress
+- `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
+                (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
+                `workers` are who looks at the clips)
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata
 """

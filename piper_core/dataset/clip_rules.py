@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from piper_core.dataset.audio import MAX_CLIP_S, AudioHeader, ClipMeasurements, Unreadable
@@ -28,9 +28,10 @@ class Clip:
     unknown_phonemes: tuple[str, ...] = ()
     """Phonemes of the text that a Piper voice has no id for, in the order they come."""
     phoneme_count: int | None = None
-    """Phonemes of the text, punctuation among them; None where texts were not turned into phonemes."""
-    phonemes: tuple[str, ...] = ()
-    """The different phonemes of the text, in any order."""
+    """Phonemes of the text, spaces and punctuation aside (stress and length count, as in Piper's ids); None where texts
+    were not turned into phonemes."""
+    phonemes: Sequence[str] = ()
+    """The phonemes of the text as Piper reads them, in the order they come, spaces and punctuation among them."""
     pitch_hz: float | None = None
     """Median F0; None where it was not measured or nothing is voiced."""
     transcript_cost: float | None = None

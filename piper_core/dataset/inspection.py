@@ -1,31 +1,40 @@
-"""A whole folder -> `DatasetReport`: texts, headers, and every clip decoded once, on several threads."""
+"""A whole folder -> `DatasetReport`, in stages: headers and texts of everything, then the sound of every clip.
+
+What is known is told as it comes, in a random order, so that the first hundred clips already speak for the set.
+"""
 
 from __future__ import annotations
 
+import math
+import random
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from piper_core.dataset import set_rules, text
-from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable, has_librosa, read_header
+from piper_core.dataset.audio import ClipMeasurements, Unreadable, has_librosa
 from piper_core.dataset.checks import CHECKS, Check, Finding
 from piper_core.dataset.clip_rules import Clip, audio_findings, text_findings
+from piper_core.dataset.gathered import Gathered
 from piper_core.dataset.kept_measurements import KeptMeasurements
-from piper_core.dataset.layouts import Dataset, read_dataset
+from piper_core.dataset.layouts import read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
 from piper_core.dataset.text_rules import main_script
+from piper_core.dataset.workers import Workers, measure_files, threads
 from piper_core.system.cores import cores
 
-_Measured = ClipMeasurements | AudioHeader | Unreadable
-_Look = Callable[[Path], _Measured]
+Stage = Literal["headers", "signal", "texts", "pitch", "audit"]
 NOT_DECODED = (
     "the samples of the clips were not looked at: clipping, silence, loudness, offset, broken data and equal audio"
     " are not known"
 )
-_IN_FLIGHT = 64
+PROGRESS_EVERY_S = 0.1
+PARTIAL_EVERY_S = 1.0
+PARTIAL_SHARE = 0.1
+"""Of the time goes at most into telling what is known so far."""
+_ORDER_SEED = 4
 
 
 @dataclass(frozen=True)
@@ -33,10 +42,21 @@ class InspectionProgress:
     """How far an inspection is."""
 
     done: int
-    """Clips looked at."""
+    """Clips looked at in this stage."""
     total: int
     remaining_s: float
-    """Seconds left at the pace so far."""
+    """Seconds left of this stage at the pace so far."""
+    stage: Stage = "signal"
+
+
+@dataclass(frozen=True)
+class PartialInspection:
+    """What is known while an inspection runs. Clips that were not heard yet have their header alone."""
+
+    stage: Stage
+    done: int
+    total: int
+    report: DatasetReport
 
 
 def inspect(
@@ -46,15 +66,20 @@ def inspect(
     language: str = "en-us",
     jobs: int | None = None,
     validate_audio: bool = True,
+    audit: bool = False,
+    pitch: bool = True,
     cache_dir: Path | None = None,
     on_progress: Callable[[InspectionProgress], None] | None = None,
+    on_partial: Callable[[PartialInspection], None] | None = None,
     checks: Mapping[str, Check] = CHECKS,
     sample_rate: int | None = None,
 ) -> DatasetReport:
     """Look at the dataset in `folder`; `language` is the espeak-ng voice its texts are meant for.
 
-    `jobs` threads (default: one a core) decode; `cache_dir` keeps measurements, so that a second look takes a moment.
-    `sample_rate` is the voice's, in Hz (default: the table's). `on_progress` may raise to stop.
+    `jobs` threads (default: one a core) decode; `cache_dir` keeps measurements, so that a second look takes a moment,
+    and a stopped inspection goes on where it was. `pitch` and `audit` (does the text belong to the audio?) come last.
+    `sample_rate` is the voice's, in Hz (default: the table's). `on_progress` may raise to stop; `on_partial` is given
+    what is known so far, first when all headers are read. Both are called in this thread, now and then.
     Without `validate_audio`, or without librosa, `not_checked` of the report says what was left out.
     Raises DatasetError when the folder is no dataset, TextError for a language that espeak-ng lacks.
     """
@@ -63,29 +88,31 @@ def inspect(
     not_checked: list[str] = []
     speaks = _check_language(language, not_checked)
     dataset = read_dataset(folder, metadata)
-    decodes = validate_audio and has_librosa()
     if not validate_audio:
         not_checked.append(f"Audio validation is off (ENABLE_AUDIO_VALIDATION=false), so {NOT_DECODED}.")
-    elif not decodes:
-        not_checked.append(f"librosa is not installed (pip install librosa), so {NOT_DECODED}.")
     kept = KeptMeasurements.open(cache_dir, dataset.folder)
-    look: _Look = kept.measure if decodes else read_header
+    problem = None
     try:
-        clips = list(_looked_at(dataset, look, kept, language if speaks else None, jobs or cores(), on_progress))
+        gathered = Gathered(dataset, kept, language if speaks else None)
+
+        def report() -> DatasetReport:
+            return _report(gathered, language, tuple(not_checked), checks)
+
+        telling = _Telling(len(gathered.paths), report, on_progress, on_partial)
+        _read_headers(gathered, telling)
+        if validate_audio and not gathered.unheard():
+            telling.begin("signal", len(gathered.paths))
+        elif validate_audio and has_librosa():
+            with threads(jobs or cores()) as workers:
+                _listen(gathered, telling, workers)
+        elif validate_audio:
+            not_checked.append(f"librosa is not installed (pip install librosa), so {NOT_DECODED}.")
+        _speak(gathered, telling)
     finally:
         problem = kept.close()
     if problem is not None:
         not_checked.append(problem)
-    script = main_script(clip.utterance.text for clip in clips)
-    findings = [
-        *dataset.findings,
-        *(finding for clip in clips for finding in text_findings(clip, script, checks)),
-        *(finding for clip in clips for finding in audio_findings(clip, checks)),
-        *set_rules.duplicate_texts(clips, checks),
-        *set_rules.duplicate_audio(clips, checks),
-        *set_rules.loudness_findings(clips, checks),
-    ]
-    return _report(dataset, language, clips, findings, tuple(not_checked), checks)
+    return report()
 
 
 def _check_language(language: str, not_checked: list[str]) -> bool:
@@ -98,60 +125,114 @@ def _check_language(language: str, not_checked: list[str]) -> bool:
     return True
 
 
-def _looked_at(
-    dataset: Dataset,
-    look: _Look,
-    kept: KeptMeasurements,
-    language: str | None,
-    jobs: int,
-    on_progress: Callable[[InspectionProgress], None] | None,
-) -> Iterator[Clip]:
-    """Every utterance with what `look` says of its file and, in `language`, the phonemes that Piper does not know.
-
-    Threads decode ahead while this one makes phonemes: espeak-ng allows no second caller.
-    """
-    missing = {finding.row for finding in dataset.findings if finding.code == "missing-audio"}
-    utterances, started = dataset.utterances, time.monotonic()
-    pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="inspect")
-    try:
-        measured = _in_flight(pool, look, (None if u.row in missing else u.path for u in utterances))
-        for done, (utterance, result) in enumerate(zip(utterances, measured, strict=True), start=1):
-            unknown = kept.unknown_phonemes(utterance.text, language) if language else ()
-            yield Clip(utterance, utterance.path.relative_to(dataset.folder).as_posix(), result, unknown)
-            if on_progress is not None:
-                pace_s = (time.monotonic() - started) / done
-                on_progress(InspectionProgress(done, len(utterances), pace_s * (len(utterances) - done)))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def _read_headers(gathered: Gathered, telling: _Telling) -> None:
+    """Of all clips that the cache does not know: enough for the first totals."""
+    wanted = [index for index in gathered.unheard() if gathered.measured[index] is None]
+    telling.begin("headers", len(gathered.paths) - len(wanted))
+    for done, index in enumerate(wanted, start=1):
+        gathered.read_header(index)
+        telling.progress(done)
+    if wanted:
+        telling.partial(now=True)
 
 
-def _in_flight(pool: ThreadPoolExecutor, look: _Look, paths: Iterable[Path | None]) -> Iterator[_Measured | None]:
-    """Results in order, a bounded number of clips ahead: a hundred thousand futures at once would fill the memory."""
-    running: deque[Future[_Measured] | None] = deque()
-    for path in paths:
-        running.append(None if path is None else pool.submit(look, path))
-        if len(running) >= _IN_FLIGHT:
-            first = running.popleft()
-            yield first.result() if first is not None else None
-    for future in running:
-        yield future.result() if future is not None else None
+def _listen(gathered: Gathered, telling: _Telling, workers: Workers) -> None:
+    """Measure all clips that the cache does not know, and make phonemes while the workers decode."""
+    wanted = gathered.unheard()
+    random.Random(_ORDER_SEED).shuffle(wanted)
+    telling.begin("signal", len(gathered.paths) - len(wanted))
+
+    def take(places: list[int], results: list[ClipMeasurements | Unreadable]) -> None:
+        for place, result in zip(places, results, strict=True):
+            gathered.take_measurement(wanted[place], result)
+            gathered.speak(wanted[place])
+
+    def tell(done: int) -> None:
+        telling.progress(done)
+        telling.partial()
+
+    workers.look(measure_files, [str(gathered.dataset.utterances[index].path) for index in wanted], take, tell)
+
+
+def _speak(gathered: Gathered, telling: _Telling) -> None:
+    """Phonemes of the texts that have none yet: of missing clips, or of all where no clip is heard."""
+    wanted = gathered.unspoken()
+    if not wanted:
+        return
+    telling.begin("texts", len(gathered.paths) - len(wanted))
+    for done, index in enumerate(wanted, start=1):
+        gathered.speak(index)
+        telling.progress(done)
+
+
+class _Telling:
+    """Tells how far an inspection is and what it knows, seldom enough to cost little."""
+
+    def __init__(
+        self,
+        total: int,
+        report: Callable[[], DatasetReport],
+        on_progress: Callable[[InspectionProgress], None] | None,
+        on_partial: Callable[[PartialInspection], None] | None,
+    ) -> None:
+        self._total = total
+        self._report = report
+        self._on_progress = on_progress
+        self._on_partial = on_partial
+        self._told = self._partial_due = -math.inf
+
+    def begin(self, stage: Stage, known: int) -> None:
+        """A stage in which `known` clips need no look."""
+        self._stage, self._known, self._done = stage, known, known
+        self._started = time.monotonic()
+        self._partial_due = max(self._partial_due, self._started + PARTIAL_EVERY_S)
+        if known == self._total:
+            self.progress(0)
+
+    def progress(self, looked_at: int) -> None:
+        """So many clips of this stage were looked at just now."""
+        self._done = self._known + looked_at
+        now = time.monotonic()
+        if self._on_progress is None or (now - self._told < PROGRESS_EVERY_S and self._done < self._total):
+            return
+        self._told = now
+        left = self._total - self._done
+        remaining_s = (now - self._started) / looked_at * left if looked_at else 0.0
+        self._on_progress(InspectionProgress(self._done, self._total, remaining_s, self._stage))
+
+    def partial(self, now: bool = False) -> None:
+        """What is known by now, when it is time."""
+        started = time.monotonic()
+        if self._on_partial is None or (started < self._partial_due and not now):
+            return
+        self._on_partial(PartialInspection(self._stage, self._done, self._total, self._report()))
+        ended = time.monotonic()
+        self._partial_due = ended + max(PARTIAL_EVERY_S, (ended - started) / PARTIAL_SHARE)
+
+
+def _findings(clips: Sequence[Clip], checks: Mapping[str, Check]) -> list[Finding]:
+    script = main_script(clip.utterance.text for clip in clips)
+    return [
+        *(finding for clip in clips for finding in text_findings(clip, script, checks)),
+        *(finding for clip in clips for finding in audio_findings(clip, checks)),
+        *set_rules.duplicate_texts(clips, checks),
+        *set_rules.duplicate_audio(clips, checks),
+        *set_rules.loudness_findings(clips, checks),
+    ]
 
 
 def _report(
-    dataset: Dataset,
-    language: str,
-    clips: Sequence[Clip],
-    findings: Sequence[Finding],
-    not_checked: tuple[str, ...],
-    checks: Mapping[str, Check],
+    gathered: Gathered, language: str, not_checked: tuple[str, ...], checks: Mapping[str, Check]
 ) -> DatasetReport:
+    dataset, clips = gathered.dataset, gathered.clips()
+    findings = [*dataset.findings, *_findings(clips, checks)]
     codes: dict[int, dict[str, None]] = {}
     for finding in findings:
         if finding.row is not None:
             codes.setdefault(finding.row, {})[finding.code] = None
     bad = {finding.row for finding in findings if finding.severity == "error"}
     rows = [
-        UtteranceRow.of(clip, clip.utterance.row not in bad, tuple(codes.get(clip.utterance.row, ()))) for clip in clips
+        UtteranceRow(clip, clip.utterance.row not in bad, tuple(codes.get(clip.utterance.row, ()))) for clip in clips
     ]
     usable = [row for row in rows if row.usable]
     about_size = set_rules.size_findings(clips, len(usable), sum(row.duration_s or 0.0 for row in usable), checks)

@@ -168,8 +168,10 @@ def test_progress_and_stopping(tmp_path: Path) -> None:
     folder = spoken(tmp_path / "set", {f"c{i}": babble(i) for i in range(5)})
     seen: list[InspectionProgress] = []
     inspect(folder, on_progress=seen.append, jobs=2)
-    assert [(p.done, p.total) for p in seen] == [(i, 5) for i in range(1, 6)]
-    assert seen[-1].remaining_s == 0
+    assert list(dict.fromkeys(p.stage for p in seen)) == ["headers", "signal"]
+    assert seen[0].done == 1
+    assert {p.total for p in seen} == {5}
+    assert [p.done for p in seen if p.remaining_s == 0] == [5, 5], "each stage ends"
 
     def stop(_: InspectionProgress) -> None:
         raise KeyboardInterrupt
@@ -181,13 +183,13 @@ def test_progress_and_stopping(tmp_path: Path) -> None:
 
 
 def test_a_second_look_decodes_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from piper_core.dataset import kept_measurements
+    from piper_core.dataset import workers
 
     folder = spoken(tmp_path / "set", {f"c{i}": babble(i) for i in range(4)})
     first = inspect(folder, cache_dir=tmp_path / "cache")
     decoded: list[str] = []
-    real = kept_measurements.measure
-    monkeypatch.setattr(kept_measurements, "measure", lambda path: decoded.append(path.name) or real(path))
+    real = workers.measure
+    monkeypatch.setattr(workers, "measure", lambda path: decoded.append(path.name) or real(path))
     assert inspect(folder, cache_dir=tmp_path / "cache") == first
     assert decoded == []
     soundfile.write(folder / "wavs/c2.wav", babble(77, duration_s=2.0), RATE)

@@ -1,0 +1,99 @@
+"""What is known so far of each utterance of a dataset, a column a kind of knowledge: out of the cache, or just now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from piper_core.dataset import text
+from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable, read_header
+from piper_core.dataset.clip_rules import Clip
+from piper_core.dataset.kept_measurements import KeptMeasurements, SpokenText, Stamp, clip_key
+from piper_core.dataset.layouts import Dataset
+
+Measured = ClipMeasurements | AudioHeader | Unreadable
+
+_NOT_SPOKEN = SpokenText("", "", None)
+
+
+class Gathered:
+    """Every utterance of `dataset`, by its place in it. `language` None: no phonemes are made."""
+
+    def __init__(self, dataset: Dataset, kept: KeptMeasurements, language: str | None) -> None:
+        self.dataset = dataset
+        self.language = language
+        self._kept = kept
+        missing = {finding.row for finding in dataset.findings if finding.code == "missing-audio"}
+        self.paths = relative_paths(dataset)
+        """Of the audio files, as text."""
+        self._stamps = [None if said.row in missing else _stamp(said.path) for said in dataset.utterances]
+        self._keys = [clip_key(path) for path in self.paths]
+        self.there = [said.row not in missing for said in dataset.utterances]
+        """Whether the audio file is there."""
+        self.measured: list[Measured | None] = [*kept.measurements(self._keys, self._stamps)]
+        self._heard = [measured is not None for measured in self.measured]
+        self.pitch_hz: list[float | None] = [None] * len(self.paths)
+        self.transcript_cost: list[float | None] = [None] * len(self.paths)
+        self._spoken = kept.spoken_texts(language) if language is not None else {}
+
+    def read_header(self, index: int) -> None:
+        """Of a clip that was not measured."""
+        self.measured[index] = read_header(self.dataset.utterances[index].path)
+
+    def take_measurement(self, index: int, measured: ClipMeasurements | Unreadable) -> None:
+        """What was measured just now."""
+        self.measured[index] = measured
+        self._heard[index] = True
+        if (stamp := self._stamps[index]) is not None:
+            self._kept.keep_measurement(self._keys[index], stamp, measured)
+
+    def speak(self, index: int) -> None:
+        """Turn a clip's text into phonemes, if that was not done yet. Raises TextError."""
+        said = self.dataset.utterances[index].text
+        if self.language is None or said in self._spoken:
+            return
+        encoded = text.encode(said, self.language)
+        spoken = SpokenText(
+            "".join(encoded.phonemes), "".join(encoded.unknown), sum(map(str.isalpha, encoded.phonemes))
+        )
+        self._spoken[said] = spoken
+        self._kept.keep_text(said, self.language, spoken)
+
+    def unheard(self) -> list[int]:
+        """Clips whose files are there and were not decoded yet."""
+        return [i for i, (there, heard) in enumerate(zip(self.there, self._heard, strict=True)) if there and not heard]
+
+    def unspoken(self) -> list[int]:
+        """Clips whose texts have no phonemes yet."""
+        if self.language is None:
+            return []
+        return [index for index, said in enumerate(self.dataset.utterances) if said.text not in self._spoken]
+
+    def clips(self) -> list[Clip]:
+        """As the rules take them."""
+        known = zip(
+            self.dataset.utterances, self.paths, self.measured, self.pitch_hz, self.transcript_cost, strict=True
+        )
+        clips = []
+        for said, path, measured, pitch_hz, cost in known:
+            spoken = self._spoken.get(said.text, _NOT_SPOKEN)
+            clips.append(Clip(said, path, measured, (*spoken.unknown,), spoken.count, spoken.phonemes, pitch_hz, cost))
+        return clips
+
+
+def relative_paths(dataset: Dataset) -> list[str]:
+    """Of each utterance's audio file, relative to the dataset's folder."""
+    prefix = f"{dataset.folder}{os.sep}"
+    texts = [str(said.path) for said in dataset.utterances]
+    return [
+        whole[len(prefix) :] if whole.startswith(prefix) else said.path.relative_to(dataset.folder).as_posix()
+        for whole, said in zip(texts, dataset.utterances, strict=True)
+    ]
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, a hundred thousand times
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
