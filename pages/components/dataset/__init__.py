@@ -7,6 +7,7 @@
 `report_view`      totals, findings by kind, lengths and loudness, the report to take home
 `clip_table`       all clips as a table: rows, filters; `clip_browser` shows it, and what is left out
 `clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
+`piper_view`       what Piper's own trainer would make of the rows
 `cleaning_view`    the cleaned manifest, and the way on to training
 `dataset_figures`  durations, loudness, findings by kind, waveform, mel spectrogram
 """
