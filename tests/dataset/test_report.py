@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -168,3 +169,25 @@ def test_a_folder_that_may_not_be_written(folder: Path, report: DatasetReport) -
             write_cleaned_manifest(report)
     finally:
         folder.chmod(0o755)
+
+
+def test_html_draws_what_was_measured_and_names_each_limit(report: DatasetReport, tmp_path: Path) -> None:
+    report.write_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 3
+    assert "Length: from " in page
+    limited = next(
+        finding for finding in report.findings if finding.value is not None and finding.threshold is not None
+    )
+    assert f"({limited.value:.4g} against {limited.threshold:.4g}" in page
+
+
+def test_a_histogram_counts_every_value_once() -> None:
+    from piper_core.dataset.report_pictures import histogram
+
+    drawn = histogram([1.0, 1.0, 2.0, 3.0, None, float("nan")], "Length", "s")
+    heights = [float(height) for height in re.findall(r'height="([\d.]+)"/>', drawn)]
+    assert heights == [70.0, 35.0, 35.0]
+    assert 'aria-label="Length: from 1 to 3 s, median 1.5 s"' in drawn
+    assert histogram([1.0], "Length", "s") == ""
+    assert histogram([2.0, 2.0], "Length", "s") != ""
