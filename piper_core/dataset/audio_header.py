@@ -47,9 +47,7 @@ def _short(audio: tuple[int, int] | None, size_bytes: int) -> str | None:
     return f"its header promises {length:,} bytes of audio, {there:,} are there" if length > there else None
 
 
-def _chunk(
-    file: BinaryIO, start: int, wanted: bytes, head: str, step: int, counted: int = 0
-) -> tuple[int, int] | None:
+def _chunk(file: BinaryIO, start: int, wanted: bytes, head: str, step: int, counted: int = 0) -> tuple[int, int] | None:
     """Offset and length in bytes of the chunk named `wanted`.
 
     `head` packs a chunk's name and length, `counted` bytes of which are the head itself; chunks begin at multiples of

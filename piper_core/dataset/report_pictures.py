@@ -33,12 +33,16 @@ def histogram(values: Iterable[float | None], title: str, unit: str) -> str:
     )
     middle = statistics.median(known)
     at = _WIDTH * min(1.0, max(0.0, (middle - low) / (high - low)))
-    told = f"{title}: from {known[0]:.3g} to {known[-1]:.3g} {unit}, median {middle:.3g} {unit}"
+    told = f"{title}: from {_short(known[0])} to {_short(known[-1])} {unit}, median {_short(middle)} {unit}"
     return (
         f'<figure><figcaption>{escape(title)}, {escape(unit)}</figcaption><svg viewBox="0 0 {_WIDTH} {_HEIGHT}"'
         f' role="img" aria-label="{escape(told)}"><title>{escape(told)}</title><g class="bars">{bars}</g>'
         f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{_BASE}"/>'
-        f'<text x="0" y="{_HEIGHT - 4}">{low:.3g}</text>'
-        f'<text x="{at:.1f}" y="{_HEIGHT - 4}" text-anchor="middle">{middle:.3g}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{high:.3g}</text></svg></figure>\n'
+        f'<text x="0" y="{_HEIGHT - 4}">{_short(low)}</text>'
+        f'<text x="{at:.1f}" y="{_HEIGHT - 4}" text-anchor="middle">{_short(middle)}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{_short(high)}</text></svg></figure>\n'
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
