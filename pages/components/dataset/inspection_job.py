@@ -16,12 +16,13 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.dataset.clip_table import clip_rows
+from piper_core.dataset.journal import JOURNAL_NAME
 
 if TYPE_CHECKING:
     from piper_core.dataset.inspection import InspectionProgress
     from piper_core.dataset.report import DatasetReport
 
-_OWN_OUTPUT = "metadata.cleaned"
+_OWN_OUTPUT = ("metadata.cleaned", JOURNAL_NAME)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _shared(request: InspectionRequest) -> InspectionJob:
 def fingerprint(folder: Path) -> str:
     """A short hash over what tells that a dataset has changed: names and subfolders' times, manifests' sizes and times.
 
-    The cleaned manifest, which we write there ourselves, does not count. Raises OSError for an unreadable folder.
+    The cleaned manifest and the journal, which we write there ourselves, do not count. Raises OSError for an unreadable folder.
     """
     digest = hashlib.blake2b(digest_size=12)
     for entry in sorted(folder.iterdir()):
