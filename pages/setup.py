@@ -11,6 +11,7 @@ from pages.components.dataset import (
     dataset_views,
     inspection_job,
     inspection_view,
+    journal_state,
     piper_view,
     recent_datasets,
     report_view,
@@ -91,5 +92,5 @@ if seen is None:
 
 # Show: the totals, and the view that was chosen.
 cleaning_view.show_way_on(seen.report)
-report_view.show_totals(seen.rows, clip_browser.left_out(str(folder)), seen.plain["summary"])
+report_view.show_totals(seen.rows, journal_state.left_out(seen.rows, folder), seen.plain["summary"])
 dataset_views.chosen(VIEWS).show(seen, folder, language)

@@ -15,5 +15,6 @@ The way of the data, a module a step:
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
                 `workers` are who looks at the clips)
+- `decisions`   what a person decides about clips: keep, leave out, edit, undo; `journal` keeps it beside the dataset
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata
 """

@@ -169,7 +169,8 @@ from piper_core.dataset.journal import Journal
 journal = Journal.open(Path(sys.argv[1]), Path(sys.argv[2]))
 print("ready", flush=True)
 for number in range(int(sys.argv[4])):
-    journal.edit(ClipName.of(f"{sys.argv[3]}{number}", number + 1, "wavs/x.wav", "Text."), f"{number} " + "word " * 2000)
+    name = ClipName.of(f"{sys.argv[3]}{number}", number + 1, "wavs/x.wav", "Text.")
+    journal.edit(name, f"{number} " + "word " * 2000)
     print(number, flush=True)
 """
 

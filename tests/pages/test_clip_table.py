@@ -82,7 +82,7 @@ def test_a_clip_has_its_own_findings_and_those_it_shares_with_most() -> None:
     ],
 )
 def test_filters(chosen: ClipFilter, left: list[int]) -> None:
-    kept = filter_rows(clip_rows(report()), chosen, left_out={"clip-00005"})
+    kept = filter_rows(clip_rows(report()), chosen, left_out={6})
     assert sorted(int(name[-1]) for name in kept["utterance_id"]) == left
 
 
@@ -94,7 +94,7 @@ def test_kinds_of_findings_come_worst_first_then_most_frequent() -> None:
 
 
 def test_totals_leave_out_what_is_unusable_or_left_out() -> None:
-    assert totals(clip_rows(report()), {"clip-00005", "clip-00001"}) == {
+    assert totals(clip_rows(report()), {6, 2}) == {
         "clips": 6, "minutes": 0.2, "speakers": 2, "usable": 4, "usable_minutes": pytest.approx(8 / 60),
     }  # fmt: skip
 
@@ -113,6 +113,6 @@ def test_13100_clips_are_filtered_well_within_half_a_second() -> None:
         kinds=("loudness",), severities=("warning",), speakers=("ann",), search="lazy dog", usable_only=True
     )
     start = time.process_time()
-    left = filter_rows(rows, chosen, left_out={f"clip-{i:05d}" for i in range(5000)})
+    left = filter_rows(rows, chosen, left_out=set(range(1, 5001)))
     assert time.process_time() - start < 0.5
     assert left["utterance_id"].tolist() == ["clip-00002"]

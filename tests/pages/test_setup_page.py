@@ -171,6 +171,8 @@ def test_clips_are_left_out_taken_back_and_the_cleaned_manifest_saved(
     assert len(cleaned.read_text().splitlines()) == 11
     assert first not in cleaned.read_text()
     assert (dataset / "metadata.csv").read_bytes() == original
+    restarted = inspected(page(project_root, dataset, "clips"))
+    assert metrics(restarted)["Left out"] == "1", "another session, and a restart, know of it"
 
     look_at(test, "clips")
     test.button(key="take_all_back").click().run()

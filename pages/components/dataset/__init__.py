@@ -6,6 +6,7 @@
 `dataset_views`    which view of it is open; each view is a component with `show(inspected, folder, language)`
 `report_view`      totals, findings by kind, lengths and loudness, the report to take home
 `clip_table`       all clips as a table: rows, filters; `clip_browser` shows it, and what is left out
+`journal_state`    the session's journal: which clips were left out, kept, edited
 `clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
 `piper_view`       what Piper's own trainer would make of the rows
 `cleaning_view`    the cleaned manifest, and the way on to training

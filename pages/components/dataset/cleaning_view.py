@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components import page_links
-from pages.components.dataset import clip_browser, report_view
+from pages.components.dataset import journal_state, report_view
 from pages.components.dataset.report_view import plain_text
 from piper_core.dataset.report import write_cleaned_manifest
 
@@ -35,7 +35,8 @@ def show_way_on(report: DatasetReport) -> None:
 
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """Save the manifest without the clips that were left out; take the report home; go on to Train."""
-    report, left_out = inspected.report, clip_browser.left_out(str(folder))
+    report, out = inspected.report, journal_state.left_out(inspected.rows, folder)
+    left_out = {row.utterance_id for row in report.utterances if row.row in out}
     cleaned, reports, onwards = st.columns(3, gap="medium")
     with cleaned.container(border=True, height="stretch"):
         st.subheader("Clean the manifest", icon=":material/cleaning_services:", anchor=False)

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from pages.components.dataset import clip_table, clip_view
+from pages.components.dataset import clip_table, clip_view, journal_state
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.theme import SEVERITY
+from piper_core.dataset.decisions import ClipName
+from piper_core.dataset.journal import JournalError
 
-LEFT_OUT = "left_out"
-"""Session state: folder -> the ids of the clips that were left out there."""
 _SHOW = ("All", "Usable", "Left out")
 _TABLE_HEIGHT = 860
-
-
-def left_out(folder: str) -> set[str]:
-    """The clips that this session has left out of the dataset in `folder`."""
-    return st.session_state.setdefault(LEFT_OUT, {}).setdefault(folder, set())
 
 
 @st.fragment
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """Filters, table and the chosen clip. A fragment: a click draws this part anew, not the page."""
-    rows, report, out = inspected.rows, inspected.plain, left_out(str(folder))
+    rows, report, out = inspected.rows, inspected.plain, journal_state.left_out(inspected.rows, folder)
     shown = clip_table.filter_rows(rows, _filters(rows), out)
     table, detail = st.columns([3, 2], gap="medium")
     with table:
         actions = st.container(horizontal=True, vertical_alignment="center")
         ticked, clicked = _table(shown, clip_table.severity_of_kinds(report), out, str(folder))
         with actions:
-            _actions(shown, ticked, out)
+            _actions(shown, ticked, out, folder)
     with detail.container(border=True):
         if clicked is None:
             st.caption("No clip passes the filters.")
@@ -74,12 +69,12 @@ def _badges(label: str, severities: Mapping[str, str]) -> Any:
 
 
 def _table(
-    shown: pd.DataFrame, severities: Mapping[str, str], out: set[str], folder: str
+    shown: pd.DataFrame, severities: Mapping[str, str], out: set[int], folder: str
 ) -> tuple[list[int], int | None]:
     """Draw the table. The ticked rows, and the clicked one (else the last ticked, else the first), by position."""
     several = shown["speaker"].nunique() > 1
     columns = ["utterance_id", "duration_s", *(["speaker"] if several else []), "findings", "text"]
-    frame = shown[columns].assign(kept=~shown["utterance_id"].isin(list(out)))[["kept", *columns]]
+    frame = shown[columns].assign(kept=~shown["row"].isin(list(out)))[["kept", *columns]]
     # Ticks are positions: another choice of rows has to start without any.
     identity = hashlib.blake2b("\0".join([folder, *shown["utterance_id"]]).encode(), digest_size=8).hexdigest()
     event = st.dataframe(
@@ -108,19 +103,25 @@ def _table(
     return ticked, next(iter(cells or ticked[::-1] or range(min(1, len(shown)))), None)
 
 
-def _actions(shown: pd.DataFrame, ticked: list[int], out: set[str]) -> None:
-    ids = set(shown.iloc[ticked]["utterance_id"])
-    label = f"Leave out {len(ids):,} ticked" if ids else "Leave out ticked"
-    if st.button(label, icon=":material/remove_circle:", disabled=not ids - out, key="leave_out"):
-        out |= ids
-        st.rerun()
-    if st.button("Take back ticked", icon=":material/undo:", disabled=not ids & out, key="take_back"):
-        out -= ids
-        st.rerun()
-    everything = set(shown["utterance_id"])
-    if st.button(f"Leave out all {len(everything):,} shown", disabled=not everything - out, key="leave_out_shown"):
-        out |= everything
-        st.rerun()
+def _actions(shown: pd.DataFrame, ticked: list[int], out: set[int], folder: Path) -> None:
+    journal, chosen = journal_state.of(folder), shown.iloc[ticked]
+    to_leave, to_take = chosen[~chosen["row"].isin(list(out))], chosen[chosen["row"].isin(list(out))]
+    all_in = shown[~shown["row"].isin(list(out))]
+    label = f"Leave out {len(chosen):,} ticked" if ticked else "Leave out ticked"
+    if st.button(label, icon=":material/remove_circle:", disabled=to_leave.empty, key="leave_out"):
+        _decide(journal.leave_out, to_leave)
+    if st.button("Take back ticked", icon=":material/undo:", disabled=to_take.empty, key="take_back"):
+        _decide(journal.take_back, to_take)
+    if st.button(f"Leave out all {len(shown):,} shown", disabled=all_in.empty, key="leave_out_shown"):
+        _decide(journal.leave_out, all_in)
     if st.button("Take all back", disabled=not out, key="take_all_back"):
-        out.clear()
-        st.rerun()
+        _decide(journal.take_back, list(journal.decisions.left_out))
+
+
+def _decide(decide: Callable[[list[ClipName]], object], clips: pd.DataFrame | list[ClipName]) -> None:
+    try:
+        decide(clips if isinstance(clips, list) else journal_state.names(clips))
+    except JournalError as error:
+        st.error(str(error))
+        return
+    st.rerun()

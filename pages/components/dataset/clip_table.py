@@ -60,8 +60,8 @@ def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
     return frame[[*_FIRST, *(name for name in frame.columns if name not in _FIRST)]]
 
 
-def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[str] = ()) -> pd.DataFrame:
-    """The rows of `frame` that pass every restriction of `chosen`, in their order and with their index."""
+def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[int] = ()) -> pd.DataFrame:
+    """The rows of `frame` that pass every restriction of `chosen`, in their order; `left_out` are numbers of rows."""
     keep = pd.Series(True, index=frame.index)
     if chosen.kinds:
         kinds = set(chosen.kinds)
@@ -73,7 +73,7 @@ def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[st
     if chosen.usable_only:
         keep &= frame["usable"].astype(bool)
     if chosen.left_out_only:
-        keep &= frame["utterance_id"].isin(list(left_out))
+        keep &= frame["row"].isin(list(left_out))
     for word in chosen.search.casefold().split():
         found = frame["text"].str.casefold().str.contains(word, regex=False)
         keep &= found | frame["utterance_id"].str.casefold().str.contains(word, regex=False)
@@ -119,9 +119,9 @@ def findings_summary(report: Mapping[str, Any]) -> pd.DataFrame:
     return kinds[columns]
 
 
-def totals(frame: pd.DataFrame, left_out: Collection[str] = ()) -> dict[str, float]:
+def totals(frame: pd.DataFrame, left_out: Collection[int] = ()) -> dict[str, float]:
     """Clips, minutes and speakers in all, and what of it will be trained on: usable and not left out."""
-    kept = frame["usable"].astype(bool) & ~frame["utterance_id"].isin(list(left_out))
+    kept = frame["usable"].astype(bool) & ~frame["row"].isin(list(left_out))
     return {
         "clips": len(frame),
         "minutes": float(frame["duration_s"].sum()) / 60,

@@ -126,7 +126,8 @@ def _shared(request: InspectionRequest) -> InspectionJob:
 def fingerprint(folder: Path) -> str:
     """A short hash over what tells that a dataset has changed: names and subfolders' times, manifests' sizes and times.
 
-    The cleaned manifest and the journal, which we write there ourselves, do not count. Raises OSError for an unreadable folder.
+    The cleaned manifest and the journal, which we write there ourselves, do not count.
+    Raises OSError for an unreadable folder.
     """
     digest = hashlib.blake2b(digest_size=12)
     for entry in sorted(folder.iterdir()):

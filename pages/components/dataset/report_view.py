@@ -30,7 +30,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     show_shape(inspected.rows)
 
 
-def show_totals(rows: pd.DataFrame, left_out: Collection[str], summary: Mapping[str, Any]) -> None:
+def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Mapping[str, Any]) -> None:
     """Clips, minutes, speakers, and what of it is good to train on."""
     totals = clip_table.totals(rows, left_out)
     rates = [f"{int(rate) / 1000:g} kHz" for rate in summary.get("sample_rates", {})]
@@ -46,7 +46,9 @@ def show_totals(rows: pd.DataFrame, left_out: Collection[str], summary: Mapping[
             border=True,
             help=f"Clips without an error and not left out: {totals['usable_minutes']:,.1f} minutes to train on.",
         )
-        st.metric("Left out", f"{len(left_out):,}", border=True, help="Clips that you left out below.")
+        st.metric(
+            "Left out", f"{len(left_out):,}", border=True, help="Clips that you left out. Undo it in the view “Triage”."
+        )
 
 
 def show_findings(report: Mapping[str, Any]) -> None:

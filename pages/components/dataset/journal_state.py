@@ -1,0 +1,65 @@
+"""The session's journal of a dataset, and its decisions as they apply to the rows of the clip table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from piper_core.dataset.decisions import ClipName, Fitted
+from piper_core.dataset.journal import Journal
+from piper_core.settings import Settings
+
+_JOURNALS = "journals"
+"""Session state: folder -> its open journal."""
+_FITTED = "journal_fitted"
+"""Session state: folder -> the journal's version, the rows, and its decisions about them."""
+
+
+def of(folder: Path) -> Journal:
+    """The journal of the dataset in `folder`, with what other sessions wrote to it since. Raises JournalError."""
+    journals: dict[str, Journal] = st.session_state.setdefault(_JOURNALS, {})
+    if str(folder) not in journals:
+        journals[str(folder)] = Journal.open(folder, Settings.load().workspace_dir.absolute() / "journals")
+    journals[str(folder)].refresh()
+    return journals[str(folder)]
+
+
+def fitted(rows: pd.DataFrame, folder: Path) -> Fitted:
+    """The decisions about `rows`, a row a clip as in the clip table: by the number of the row in the metadata."""
+    journal = of(folder)
+    kept: dict[str, tuple[int, pd.DataFrame, Fitted]] = st.session_state.setdefault(_FITTED, {})
+    version, same, found = kept.get(str(folder), (-1, None, None))
+    if found is None or version != journal.version or same is not rows:
+        columns = [rows[name].tolist() for name in ("utterance_id", "row", "path", "text")]
+        found = journal.fit(zip(*columns, strict=True))
+        kept[str(folder)] = (journal.version, rows, found)
+    return found
+
+
+def left_out(rows: pd.DataFrame, folder: Path) -> set[int]:
+    """The rows whose clips were left out."""
+    return set(fitted(rows, folder).left_out)
+
+
+def name(clip: Mapping[str, Any]) -> ClipName:
+    """How the journal calls `clip`, a row of the clip table."""
+    return ClipName.of(str(clip["utterance_id"]), int(clip["row"]), str(clip["path"]), str(clip["text"]))
+
+
+def names(rows: pd.DataFrame) -> list[ClipName]:
+    """How the journal calls the clips of `rows`."""
+    columns = [rows[name].tolist() for name in ("utterance_id", "row", "path", "text")]
+    return [ClipName.of(*clip) for clip in zip(*columns, strict=True)]
+
+
+def show_notes(folder: Path) -> None:
+    """Say where the journal lies if not beside the dataset, and what of it could not be read."""
+    journal = of(folder)
+    if not journal.is_beside:
+        st.caption(f":material/info: The dataset's folder can't be written, so decisions are kept in `{journal.path}`.")
+    for note in journal.notes:
+        st.warning(note, icon=":material/history_toggle_off:")
