@@ -18,7 +18,9 @@ from piper_core.dataset.audio_header import cut_off
 
 MAX_CLIP_S = 600.0
 """Longer files are no clips; they are not decoded beyond this."""
-_BLOCK_FRAMES = 1 << 20
+_BLOCK_SAMPLES = 1 << 20
+_MOST_OF_FULL_SCALE = 1000.0
+"""Float samples that reach further (60 dB over) are damaged data; their squares would not be finite."""
 _RATES_HZ = (1000, 384_000)
 _MOST_FRAMES_A_BYTE = 10_000  # digital silence in FLAC reaches 5461
 SPAN_SLACK_S = 0.05
@@ -147,7 +149,7 @@ def decode(
             wanted = min(frames, int(max_s * file.samplerate))
             blocks, left = [], wanted
             while left > 0:
-                block = file.read(min(left, _BLOCK_FRAMES), dtype="float32", always_2d=True)
+                block = file.read(min(left, _BLOCK_SAMPLES // file.channels), dtype="float32", always_2d=True)
                 if not len(block):
                     break
                 blocks.append(block)
@@ -158,13 +160,23 @@ def decode(
                 f" {(wanted - left) / header.sample_rate:.2f} s are there."
             )
         cut = cut_off(path)
+        samples = blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros((0, header.channels), "f4"), *blocks])
     except OSError as error:
         return Unreadable(f"The file can't be opened: {error.strerror or error}.")
     except soundfile.LibsndfileError as error:
         return Unreadable(_sentence(error))
+    except MemoryError:
+        return Unreadable(f"The memory does not suffice for it ({size_bytes / 1e6:,.0f} MB); cut it into sentences.")
     if cut is not None:
         return Unreadable(f"The file is cut off: {cut}.")
-    return header, blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros((0, header.channels), "f4"), *blocks])
+    if header.subtype in ("FLOAT", "DOUBLE") and (loudest := _loudest(samples)) > _MOST_OF_FULL_SCALE:
+        return Unreadable(f"Its samples reach {loudest:.1e} times full scale: that is no audio. Export it again.")
+    return header, samples
+
+
+def _loudest(samples: np.ndarray) -> float:
+    """The largest finite sample, without sign."""
+    return float(np.abs(samples, where=np.isfinite(samples), out=np.zeros_like(samples)).max(initial=0.0))
 
 
 def _sentence(error: soundfile.LibsndfileError) -> str:

@@ -287,3 +287,15 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.wav")
     assert isinstance(decode(tmp_path / "a.wav", 600), Unreadable)
     assert isinstance(read_header(tmp_path / "a.wav"), Unreadable)
+
+
+def test_floats_far_beyond_full_scale_are_no_audio(tmp_path: Path) -> None:
+    loud = np.random.default_rng(5).normal(scale=0.1, size=RATE).astype(np.float32)
+    loud[700] = 3e38
+    assert "times full scale" in reason(write(tmp_path / "damaged.wav", loud, subtype="FLOAT"))
+    loud[700] = 4.0
+    assert isinstance(measure(write(tmp_path / "hot.wav", loud, subtype="FLOAT")), ClipMeasurements)
+    loud[700] = np.inf
+    found = measure(write(tmp_path / "infinite.wav", loud, subtype="FLOAT"))
+    assert isinstance(found, ClipMeasurements)
+    assert found.non_finite_samples == 1
