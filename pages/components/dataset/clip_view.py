@@ -97,6 +97,45 @@ def _phonemes(words: str, language: str) -> list[str]:
 
 
 def _show_audio(path: Path, name: str) -> None:
+    heard = samples(path)
+    if isinstance(heard, str):
+        st.error(heard)
+        return
+    player.play(*heard, name=f"Clip {name}")
+    show_pictures(*heard, name=name)
+
+
+def samples(path: Path) -> tuple[np.ndarray, int] | str:
+    """The clip's samples [N] and their rate, or a sentence that says why it can't be heard."""
+    try:
+        return _samples(str(path), path.stat().st_mtime_ns)
+    except (OSError, audio.AudioError) as error:
+        return f"The clip can't be heard: {error}"
+
+
+def show_pictures(samples: np.ndarray, sample_rate: int, *, name: str, key: str = "") -> None:
+    """The waveform and the mel spectrogram of `samples` [N]; `key` tells two such pairs on one page apart."""
+    if samples.size == 0:
+        return
+    duration_s = samples.size / sample_rate
+    low, high = audio.waveform_envelope(samples, points=600)
+    figure = dataset_figures.waveform(low, high, duration_s)
+    st.plotly_chart(figure, config=CHART_CONFIG, key=f"{key}waveform", alt=f"Waveform of {name}")
+    try:
+        mel_db = audio.mel_spectrogram(samples, sample_rate)
+    except audio.AudioError as error:
+        st.caption(str(error))
+        return
+    figure = dataset_figures.mel_spectrogram(mel_db, duration_s)
+    st.plotly_chart(figure, config=CHART_CONFIG, key=f"{key}mel", alt=f"Mel spectrogram of {name}")
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _phonemes(words: str, language: str) -> list[str]:
+    return ["".join(sentence) for sentence in text.phonemize(words, language)]
+
+
+def _show_audio(path: Path, name: str) -> None:
     try:
         samples, sample_rate = _samples(str(path), path.stat().st_mtime_ns)
     except (OSError, audio.AudioError) as error:
