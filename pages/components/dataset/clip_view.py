@@ -130,33 +130,6 @@ def show_pictures(samples: np.ndarray, sample_rate: int, *, name: str, key: str 
     st.plotly_chart(figure, config=CHART_CONFIG, key=f"{key}mel", alt=f"Mel spectrogram of {name}")
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _phonemes(words: str, language: str) -> list[str]:
-    return ["".join(sentence) for sentence in text.phonemize(words, language)]
-
-
-def _show_audio(path: Path, name: str) -> None:
-    try:
-        samples, sample_rate = _samples(str(path), path.stat().st_mtime_ns)
-    except (OSError, audio.AudioError) as error:
-        st.error(f"The clip can't be heard: {error}")
-        return
-    player.play(samples, sample_rate, name=f"Clip {name}")
-    if samples.size == 0:
-        return
-    duration_s = samples.size / sample_rate
-    low, high = audio.waveform_envelope(samples, points=600)
-    figure = dataset_figures.waveform(low, high, duration_s)
-    st.plotly_chart(figure, config=CHART_CONFIG, key="waveform", alt=f"Waveform of {name}")
-    try:
-        mel_db = audio.mel_spectrogram(samples, sample_rate)
-    except audio.AudioError as error:
-        st.caption(str(error))
-        return
-    figure = dataset_figures.mel_spectrogram(mel_db, duration_s)
-    st.plotly_chart(figure, config=CHART_CONFIG, key="mel", alt=f"Mel spectrogram of {name}")
-
-
 @st.cache_data(max_entries=50, show_spinner=False)
 def _samples(path: str, modified_ns: int) -> tuple[np.ndarray, int]:
     samples, sample_rate = audio.load_clip(Path(path), max_s=LONGEST_SHOWN_S)
