@@ -1,7 +1,8 @@
 """The command line: `python -m piper_core COMMAND`, over the same functions that the pages call.
 
 Progress goes to stderr, results to stdout. Exit status: 0 done; 1 inspect found errors (with --strict, warnings
-too); 2 unusable arguments or input, with one line on stderr that says what is wrong and what to do.
+too); 2 unusable arguments or input, with one line on stderr that says what is wrong and what to do; 130 inspect was
+stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -48,9 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
     inspect.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
     inspect.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")
-    for form in ("json", "html", "csv"):
-        inspect.add_argument(f"--{form}", type=Path, metavar="F", help=f"write the report as {form.upper()}")
-    inspect.add_argument("--no-cache", action="store_true", help="measure every clip again")
+    inspect.add_argument("--dask", metavar="ADDRESS", help="let the workers of that dask scheduler (or file) measure")
+    inspect.add_argument("--audit", action="store_true", help="ask of every clip whether its text belongs to its audio")
+    inspect.add_argument("--no-pitch", action="store_true", help="leave out the pitch of the voice")
+    for form in do.REPORT_FORMS:
+        told = f"write the report as {form.upper()} (no F, or -: to the standard output)"
+        inspect.add_argument(f"--{form}", type=Path, nargs="?", const=do.STDOUT, metavar="F", help=told)
+    inspect.add_argument("--no-cache", action="store_true", help="measure every clip again, and keep nothing")
     inspect.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
 
     train = command("train", do.train, "Train a voice; Ctrl-C stops it, saving first.")

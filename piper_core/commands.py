@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from piper_core.training.dry_run import TrialReport
 
 POLL_S = 0.5
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
+REPORT_FORMS = ("json", "html", "csv")
+STDOUT = Path("-")
 TAKEN_AS_GIVEN = (
     "voice_name", "metadata", "language", "preset", "max_steps", "max_epochs", "precision", "seed", "learning_rate",
     "learning_rate_d", "lr_decay", "lr_decay_d", "warmup_steps", "gradient_clip", "ema_decay", "use_mrd", "devices",
@@ -50,21 +54,35 @@ def inspect(options: Namespace) -> int:
         nonlocal last
         if time.monotonic() - last > POLL_S or progress.done == progress.total:
             last = time.monotonic()
-            say(f"{progress.done} of {progress.total} clips, {progress.remaining_s:.0f} s left")
+            say(f"{progress.stage}: {progress.done} of {progress.total} clips, {progress.remaining_s:.0f} s left")
 
-    report = inspect_dataset(
-        options.dataset,
-        metadata=options.metadata,
-        language=options.language,
-        jobs=options.jobs,
-        validate_audio=settings.enable_audio_validation,
-        cache_dir=None if options.no_cache else settings.cache_dir / "inspection",
-        on_progress=on_progress,
-    )
-    for form, write in (("json", report.write_json), ("html", report.write_html), ("csv", report.write_csv)):
-        if getattr(options, form):
-            write(getattr(options, form))
-    print(report.summary_text())
+    try:
+        report = inspect_dataset(
+            options.dataset,
+            metadata=options.metadata,
+            language=options.language,
+            jobs=options.jobs,
+            validate_audio=settings.enable_audio_validation,
+            audit=options.audit,
+            pitch=not options.no_pitch,
+            cache_dir=None if options.no_cache else settings.cache_dir / "inspection",
+            on_progress=on_progress,
+            dask=options.dask,
+        )
+    except KeyboardInterrupt:
+        kept = "" if options.no_cache else " What was measured is kept: the same command goes on from here."
+        print(f"piper_core: the inspection was stopped.{kept}", file=sys.stderr)
+        return INTERRUPTED
+    to_stdout = [form for form in REPORT_FORMS if getattr(options, form) == STDOUT]
+    if len(to_stdout) > 1:
+        raise ValueError(f"Only one of --{', --'.join(to_stdout)} can go to the standard output; name files.")
+    for form in REPORT_FORMS:
+        target = getattr(options, form)
+        if target is not None and target != STDOUT:
+            getattr(report, f"write_{form}")(target)
+    if to_stdout:
+        sys.stdout.buffer.write(report.as_bytes(to_stdout[0]))
+    print(report.summary_text(), file=sys.stderr if to_stdout else sys.stdout)
     bad = report.summary.errors + (report.summary.warnings if options.strict else 0)
     return 1 if bad else 0
 

@@ -10,6 +10,8 @@ from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable, 
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.kept_measurements import KeptMeasurements, SpokenText, Stamp, clip_key
 from piper_core.dataset.layouts import Dataset
+from piper_core.dataset.plain_header import plain_header
+from piper_core.dataset.workers import Span
 
 Measured = ClipMeasurements | AudioHeader | Unreadable
 
@@ -22,14 +24,21 @@ class Gathered:
     def __init__(self, dataset: Dataset, kept: KeptMeasurements, language: str | None) -> None:
         self.dataset = dataset
         self.language = language
+        self._root = dataset.folder.absolute()
         self._kept = kept
         missing = {finding.row for finding in dataset.findings if finding.code == "missing-audio"}
         self.paths = relative_paths(dataset)
         """Of the audio files, as text."""
-        self._stamps = [None if said.row in missing else _stamp(said.path) for said in dataset.utterances]
-        self._keys = [clip_key(path) for path in self.paths]
+        self._keys = [
+            clip_key(path, said.offset_s, said.length_s)
+            for path, said in zip(self.paths, dataset.utterances, strict=True)
+        ]
         self.there = [said.row not in missing for said in dataset.utterances]
         """Whether the audio file is there."""
+        self._stamps = [
+            _stamp(said.path) if kept.is_open and there else None
+            for said, there in zip(dataset.utterances, self.there, strict=True)
+        ]
         self.measured: list[Measured | None] = [*kept.measurements(self._keys, self._stamps)]
         self._heard = [measured is not None for measured in self.measured]
         self.pitch_hz: list[float | None] = [None] * len(self.paths)
@@ -38,7 +47,15 @@ class Gathered:
 
     def read_header(self, index: int) -> None:
         """Of a clip that was not measured."""
-        self.measured[index] = read_header(self.dataset.utterances[index].path)
+        said = self.dataset.utterances[index]
+        self.measured[index] = (None if said.is_span else _quick_header(said.path)) or read_header(
+            said.path, said.offset_s, said.length_s
+        )
+
+    def span(self, index: int) -> Span:
+        """As the workers take it."""
+        said = self.dataset.utterances[index]
+        return f"{self._root}{os.sep}{self.paths[index]}", said.offset_s, said.length_s
 
     def take_measurement(self, index: int, measured: ClipMeasurements | Unreadable) -> None:
         """What was measured just now."""
@@ -89,6 +106,13 @@ def relative_paths(dataset: Dataset) -> list[str]:
         whole[len(prefix) :] if whole.startswith(prefix) else said.path.relative_to(dataset.folder).as_posix()
         for whole, said in zip(texts, dataset.utterances, strict=True)
     ]
+
+
+def _quick_header(path: Path) -> AudioHeader | None:
+    try:
+        return plain_header(str(path))
+    except OSError:
+        return None  # the slow way says why
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -22,7 +22,7 @@ from piper_core.dataset.kept_measurements import KeptMeasurements
 from piper_core.dataset.layouts import read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
 from piper_core.dataset.text_rules import main_script
-from piper_core.dataset.workers import Workers, measure_files, threads
+from piper_core.dataset.workers import Workers, dask_workers, measure_spans, threads
 from piper_core.system.cores import cores
 
 Stage = Literal["headers", "signal", "texts", "pitch", "audit"]
@@ -73,6 +73,7 @@ def inspect(
     on_partial: Callable[[PartialInspection], None] | None = None,
     checks: Mapping[str, Check] = CHECKS,
     sample_rate: int | None = None,
+    dask: str | None = None,
 ) -> DatasetReport:
     """Look at the dataset in `folder`; `language` is the espeak-ng voice its texts are meant for.
 
@@ -80,8 +81,10 @@ def inspect(
     and a stopped inspection goes on where it was. `pitch` and `audit` (does the text belong to the audio?) come last.
     `sample_rate` is the voice's, in Hz (default: the table's). `on_progress` may raise to stop; `on_partial` is given
     what is known so far, first when all headers are read. Both are called in this thread, now and then.
+    `dask` is the address or the scheduler file of a dask.distributed cluster that decodes in place of our threads.
     Without `validate_audio`, or without librosa, `not_checked` of the report says what was left out.
-    Raises DatasetError when the folder is no dataset, TextError for a language that espeak-ng lacks.
+    Raises DatasetError when the folder is no dataset, TextError for a language that espeak-ng lacks,
+    WorkersError where `dask` can't be used.
     """
     if sample_rate is not None:
         checks = {**checks, "sample-rate": replace(checks["sample-rate"], threshold=sample_rate)}
@@ -103,7 +106,7 @@ def inspect(
         if validate_audio and not gathered.unheard():
             telling.begin("signal", len(gathered.paths))
         elif validate_audio and has_librosa():
-            with threads(jobs or cores()) as workers:
+            with dask_workers(dask, folder.absolute()) if dask else threads(jobs or cores()) as workers:
                 _listen(gathered, telling, workers)
         elif validate_audio:
             not_checked.append(f"librosa is not installed (pip install librosa), so {NOT_DECODED}.")
@@ -151,7 +154,7 @@ def _listen(gathered: Gathered, telling: _Telling, workers: Workers) -> None:
         telling.progress(done)
         telling.partial()
 
-    workers.look(measure_files, [str(gathered.dataset.utterances[index].path) for index in wanted], take, tell)
+    workers.look(measure_spans, [gathered.span(index) for index in wanted], take, tell)
 
 
 def _speak(gathered: Gathered, telling: _Telling) -> None:

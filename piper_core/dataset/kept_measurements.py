@@ -70,6 +70,11 @@ class KeptMeasurements:
         except (OSError, sqlite3.Error) as error:
             return cls(None, None, _sentence(error))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._database is not None
+
     def measurements(
         self, clips: Sequence[str], stamps: Sequence[Stamp | None]
     ) -> list[ClipMeasurements | Unreadable | None]:

@@ -110,9 +110,7 @@ _NOT_MEASURED = dict.fromkeys(ClipMeasurements.__dataclass_fields__)
 def _rates(known: Clip) -> dict[str, Any]:
     """What is known of text and sound together. Rates are of the speech between the silent edges."""
     measured = known.measured
-    speech_s = 0.0
-    if isinstance(measured, ClipMeasurements):
-        speech_s = measured.duration_s - measured.leading_silence_s - measured.trailing_silence_s
+    speech_s = measured.speech_s if isinstance(measured, ClipMeasurements) else 0.0
     count = known.phoneme_count
     return {
         "phoneme_count": count,
@@ -120,8 +118,8 @@ def _rates(known: Clip) -> dict[str, Any]:
         "phonemes_per_s": count / speech_s if speech_s > 0 and count is not None else None,
         "pitch_hz": known.pitch_hz,
         "transcript_cost": known.transcript_cost,
-        "offset_s": 0.0,
-        "length_s": None,
+        "offset_s": known.utterance.offset_s,
+        "length_s": known.utterance.length_s,
     }
 
 
@@ -176,6 +174,12 @@ class DatasetReport:
 
     def to_dict(self) -> dict[str, Any]:
         """As `inspect --json` writes it."""
+        return self._head() | {
+            "findings": [finding.to_dict() for finding in self.findings],
+            "utterances": [row.to_dict() for row in self.utterances],
+        }
+
+    def _head(self) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "dataset": self.dataset,
@@ -184,8 +188,6 @@ class DatasetReport:
             "language": self.language,
             "summary": asdict(self.summary),
             "not_checked": list(self.not_checked),
-            "findings": [finding.to_dict() for finding in self.findings],
-            "utterances": [row.to_dict() for row in self.utterances],
         }
 
     def summary_text(self) -> str:
@@ -207,6 +209,10 @@ class DatasetReport:
         lines += [f"Not checked: {sentence}" for sentence in self.not_checked]
         return "\n".join(lines)
 
+    def as_bytes(self, form: str) -> bytes:
+        """The report as a file of `form`: json, html or csv."""
+        return {"json": _json, "html": _html, "csv": _csv}[form](self).encode()
+
     def write_json(self, path: Path) -> None:
         """As `write_json`."""
         write_json(self, path)
@@ -222,36 +228,57 @@ class DatasetReport:
 
 def write_json(report: DatasetReport, path: Path) -> None:
     """Everything, as in `to_dict`. Raises OSError."""
-    _write(path, json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    _write(report, path, "json")
 
 
 def write_csv(report: DatasetReport, path: Path) -> None:
     """A row a clip, its findings' codes and messages last. Raises OSError."""
-    messages: dict[int | None, list[str]] = {}
-    for finding in report.findings:
-        messages.setdefault(finding.row, []).append(finding.message)
-    buffer = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for row in report.utterances:
-        values = row.to_dict() | {"codes": " ".join(row.codes), "messages": " ".join(messages.get(row.row, ()))}
-        if writer is None:
-            writer = csv.DictWriter(buffer, fieldnames=list(values), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow({name: _no_formula(value) for name, value in values.items()})
-    # The byte-order mark tells spreadsheets that this is UTF-8.
-    _write(path, "\ufeff" + buffer.getvalue())
+    _write(report, path, "csv")
 
 
 def write_html(report: DatasetReport, path: Path) -> None:
     """A page that needs nothing else, to read and to pass on. Raises OSError."""
+    _write(report, path, "html")
+
+
+def _write(report: DatasetReport, path: Path, form: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(Path(path), report.as_bytes(form))
+
+
+def _json(report: DatasetReport) -> str:
+    """A finding and an utterance a line: with indents everywhere Python's encoder takes ten times as long."""
+    write = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    many: dict[str, Sequence[Finding] | Sequence[UtteranceRow]] = {
+        "findings": report.findings,
+        "utterances": report.utterances,
+    }
+    parts = [f"{write(name)}: {write(value)}" for name, value in report._head().items()]
+    for name, entries in many.items():
+        lines = ",\n  ".join([write(entry.to_dict()) for entry in entries])
+        parts.append(f"{write(name)}: [\n  {lines}\n ]" if entries else f"{write(name)}: []")
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _csv(report: DatasetReport) -> str:
+    messages: dict[int | None, list[str]] = {}
+    for finding in report.findings:
+        messages.setdefault(finding.row, []).append(finding.message)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for number, row in enumerate(report.utterances):
+        values = row.to_dict() | {"codes": " ".join(row.codes), "messages": " ".join(messages.get(row.row, ()))}
+        if number == 0:
+            writer.writerow(values)
+        writer.writerow([_no_formula(value) for value in values.values()])
+    # The byte-order mark tells spreadsheets that this is UTF-8.
+    return "\ufeff" + buffer.getvalue()
+
+
+def _html(report: DatasetReport) -> str:
     from piper_core.dataset.report_html import page
 
-    _write(path, page(report))
-
-
-def _write(path: Path, text: str) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(Path(path), text.encode())
+    return page(report)
 
 
 def _no_formula(value: object) -> object:

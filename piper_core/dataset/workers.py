@@ -1,4 +1,7 @@
-"""Who looks at the clips: threads of this process. Batches of clips go out, results come back as they are ready."""
+"""Who looks at the clips: threads of this process, or the machines of a dask.distributed scheduler.
+
+Batches of clips go out, results come back as they are ready. Both do the same pure functions on a path.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,23 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from piper_core.dataset.audio import ClipMeasurements, Unreadable, measure
+from piper_core.dataset.audio import MEASURE_VERSION, ClipMeasurements, Unreadable, has_librosa, measure
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Span = tuple[str, float, float | None]
+"""A clip to look at: its file's absolute path, where in it the clip starts, and how long it is (None: to the end)."""
 MOST_IN_A_BATCH = 32
 _AHEAD = 3
 """Batches under way for each worker: one that is looked at, and the next ones waiting."""
+_CONNECT_S = 10
+_RETRIES = 2
+
+
+class WorkersError(ValueError):
+    """Workers that can't be had, or that died. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +45,8 @@ class Workers:
     ) -> None:
         """`take(indices, results)` for every batch of `items`, in the calling thread and in the order they come.
 
-        `tell(done)` follows each. When it raises (so that the work stops), or Ctrl-C comes, what is under way is still
-        taken: nothing that was looked at is lost.
+        `tell(done)` follows each. When it raises (so that the work stops), or Ctrl-C comes, what the threads are at is
+        still taken: nothing that was looked at is lost.
         """
         size = max(1, min(MOST_IN_A_BATCH, len(items) // (self.slots * 8)))
         batches = iter(range(0, len(items), size))
@@ -49,18 +60,20 @@ class Workers:
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    results = future.result()
-                    indices = running.pop(future)
-                    take(indices, results)
-                    done += len(indices)
+                    take(running[future], future.result())
+                    done += len(running.pop(future))
                     tell(done)
         except BaseException:
-            for future in running:
-                future.cancel()
-            for future in wait(running).done:
-                if not future.cancelled() and future.exception() is None:
+            started = [future for future in running if not future.cancel()]
+            for future in wait(started).done:
+                if future.exception() is None:
                     take(running[future], future.result())
             raise
+
+
+def measure_spans(spans: list[Span]) -> list[ClipMeasurements | Unreadable]:
+    """Each clip measured: what a worker does with a batch."""
+    return [measure(Path(path)) for path, _, _ in spans]
 
 
 @contextmanager
@@ -70,6 +83,55 @@ def threads(jobs: int) -> Iterator[Workers]:
         yield Workers(pool, jobs)
 
 
-def measure_files(paths: list[str]) -> list[ClipMeasurements | Unreadable]:
-    """What a worker does with a batch."""
-    return [measure(Path(path)) for path in paths]
+@contextmanager
+def dask_workers(address: str, folder: Path) -> Iterator[Workers]:
+    """The workers of a dask.distributed scheduler, at `address` (`tcp://host:8786`) or named by its scheduler file.
+
+    Each has to see the dataset under the same path, and to import this same piper_core. What a lost worker was at, the
+    others do. Raises WorkersError.
+    """
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise WorkersError(
+            "dask.distributed is not installed; install it with: pip install distributed (or inspect without --dask)."
+        ) from None
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = Client(**where, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        raise WorkersError(
+            f"There is no dask scheduler at {address} ({error}); start one with: dask scheduler."
+        ) from None
+    with client:
+        slots = sum(client.nthreads().values())
+        if not slots:
+            raise WorkersError(
+                f"The dask scheduler at {address} has no workers; start some with: dask worker {address}"
+            )
+        _check_workers(client, folder)
+        try:
+            yield Workers(client.get_executor(pure=False, retries=_RETRIES), slots)
+        except KilledWorker as error:
+            raise WorkersError(f"The dask workers died over the same clips again and again. {error}") from None
+
+
+def _check_workers(client: Any, folder: Path) -> None:
+    try:
+        said = client.run(_what_a_worker_has, str(folder))
+    except ImportError as error:
+        raise WorkersError(
+            f"A dask worker can't import what it needs ({error}); install the project's requirements there, and start"
+            " it in the project's folder with PYTHONPATH=. set."
+        ) from None
+    for worker, (version, sees, hears) in said.items():
+        if version != MEASURE_VERSION:
+            raise WorkersError(f"The dask worker {worker} measures with another version of Piper Studio; update it.")
+        if not sees:
+            raise WorkersError(f"The dask worker {worker} sees no {folder}; mount it there under that very path.")
+        if not hears:
+            raise WorkersError(f"librosa is not installed for the dask worker {worker} (pip install librosa).")
+
+
+def _what_a_worker_has(folder: str) -> tuple[int, bool, bool]:
+    return MEASURE_VERSION, Path(folder).is_dir(), has_librosa()
