@@ -47,6 +47,9 @@ def demo(options: Namespace) -> int:
 def inspect(options: Namespace) -> int:
     from piper_core.dataset.inspection import inspect as inspect_dataset
 
+    to_stdout = [form for form in REPORT_FORMS if getattr(options, form) == STDOUT]
+    if len(to_stdout) > 1:
+        raise ValueError(f"Only one of --{', --'.join(to_stdout)} can go to the standard output; name files.")
     settings = Settings.load()
     last = 0.0
 
@@ -73,16 +76,14 @@ def inspect(options: Namespace) -> int:
         kept = "" if options.no_cache else " What was measured is kept: the same command goes on from here."
         print(f"piper_core: the inspection was stopped.{kept}", file=sys.stderr)
         return INTERRUPTED
-    to_stdout = [form for form in REPORT_FORMS if getattr(options, form) == STDOUT]
-    if len(to_stdout) > 1:
-        raise ValueError(f"Only one of --{', --'.join(to_stdout)} can go to the standard output; name files.")
     for form in REPORT_FORMS:
         target = getattr(options, form)
         if target is not None and target != STDOUT:
             getattr(report, f"write_{form}")(target)
     if to_stdout:
         sys.stdout.buffer.write(report.as_bytes(to_stdout[0]))
-    print(report.summary_text(), file=sys.stderr if to_stdout else sys.stdout)
+    summary = report.summary_text().encode(errors="backslashreplace").decode()  # a file's name may be no Unicode
+    print(summary, file=sys.stderr if to_stdout else sys.stdout)
     bad = report.summary.errors + (report.summary.warnings if options.strict else 0)
     return 1 if bad else 0
 

@@ -89,6 +89,19 @@ def test_inspect_finds_the_planted_defects(workspace: Path, tmp_path: Path) -> N
     assert {"clipping", "silent", "missing-audio", "unreadable", "empty-text", "duplicate-id"} <= codes
 
 
+def test_a_report_on_the_standard_output_is_nothing_else(workspace: Path, demo_dataset: Path, tmp_path: Path) -> None:
+    piped = studio(workspace, "inspect", demo_dataset, "--json", "--csv", tmp_path / "report.csv")
+    assert piped.returncode == 0, piped.stderr
+    assert json.loads(piped.stdout)["summary"]["utterances"] == 12
+    assert "12 clips" in piped.stderr
+    assert (tmp_path / "report.csv").read_text(encoding="utf-8-sig").startswith("utterance_id,")
+    named = studio(workspace, "inspect", demo_dataset, "--csv", "-")
+    assert named.stdout.startswith("\ufeffutterance_id,")
+    both = studio(workspace, "inspect", demo_dataset, "--json", "--csv")
+    assert (both.returncode, both.stdout) == (2, "")
+    assert "name files" in both.stderr
+
+
 def test_an_unreadable_run_hides_no_other(tmp_path: Path) -> None:
     for name in ("damaged", "whole"):
         folder = tmp_path / "runs" / name

@@ -55,7 +55,7 @@ class KeptMeasurements:
         self._database = database
         self._problem = problem
         self._new: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        self._written = time.monotonic()
+        self._new_since = 0.0
 
     @classmethod
     def open(cls, cache_dir: Path | None, folder: Path) -> KeptMeasurements:
@@ -159,8 +159,10 @@ class KeptMeasurements:
 
     def _keep(self, table: str, row: tuple[Any, ...]) -> None:
         if self._database is not None:
+            if not self._new:
+                self._new_since = time.monotonic()
             self._new[table].append(row)
-            if time.monotonic() - self._written > WRITE_EVERY_S:
+            if time.monotonic() - self._new_since > WRITE_EVERY_S:
                 self._write()
 
     def _write(self) -> None:
@@ -175,7 +177,6 @@ class KeptMeasurements:
         except sqlite3.Error as error:
             self._give_up(error)
         self._new.clear()
-        self._written = time.monotonic()
 
     def _give_up(self, error: sqlite3.Error) -> None:
         """A damaged file is made anew, with another trouble nothing more is kept."""

@@ -211,7 +211,8 @@ class DatasetReport:
 
     def as_bytes(self, form: str) -> bytes:
         """The report as a file of `form`: json, html or csv."""
-        return {"json": _json, "html": _html, "csv": _csv}[form](self).encode()
+        text = {"json": _json, "html": _html, "csv": _csv}[form](self)
+        return text.encode(errors="backslashreplace")  # a file's name may be no Unicode; JSON escapes it this way too
 
     def write_json(self, path: Path) -> None:
         """As `write_json`."""
