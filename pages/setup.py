@@ -12,6 +12,7 @@ from pages.components.dataset import (
     inspection_job,
     inspection_view,
     journal_state,
+    pictures_view,
     piper_view,
     recent_datasets,
     report_view,
@@ -25,6 +26,7 @@ from piper_core.settings import SettingError, Settings
 VIEWS = (
     View("overview", "Overview", ":material/space_dashboard:", report_view.show),
     View("clips", "Clips", ":material/graphic_eq:", clip_browser.show),
+    View("pictures", "Pictures", ":material/insights:", pictures_view.show),
     View("piper", "Piper's reading", ":material/fact_check:", piper_view.show),
     View("export", "Export and report", ":material/ios_share:", cleaning_view.show),
 )

@@ -12,6 +12,7 @@ The way of the data, a module a step:
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
 - `checks`      the table of what is checked: code, severity, threshold, unit, source
 - `clip_rules`  a clip -> its `Finding`s; `set_rules`: what shows only among all clips
+- `change_points`  where a measurement steps along the recording; `vocabulary` counts characters and words
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
                 `workers` are who looks at the clips)

@@ -36,7 +36,7 @@ def oddities(text: str, main_script: str | None = None) -> list[Oddity]:
     if markup := _MARKUP.search(text):
         found.append(Oddity("warning", f"holds markup ({markup[0]})"))
     if main_script is not None:
-        other = [c for c in text if _script(c) not in (None, main_script)]
+        other = [c for c in text if script_of(c) not in (None, main_script)]
         if other:
             found.append(Oddity("warning", f"holds letters of another script ({''.join(dict.fromkeys(other))[:10]})"))
     if digits := _DIGITS.findall(text):
@@ -52,7 +52,7 @@ def oddities(text: str, main_script: str | None = None) -> list[Oddity]:
 
 def main_script(texts: Iterable[str]) -> str | None:
     """The script of most letters of `texts`, as LATIN or CYRILLIC; None without letters."""
-    counts = Counter(script for text in texts for script in map(_script, text) if script is not None)
+    counts = Counter(script for text in texts for script in map(script_of, text) if script is not None)
     return counts.most_common(1)[0][0] if counts else None
 
 
@@ -62,7 +62,8 @@ def normalised(text: str) -> str:
 
 
 @functools.cache
-def _script(character: str) -> str | None:
+def script_of(character: str) -> str | None:
+    """The script of a letter, as LATIN; None for what is no letter."""
     if not character.isalpha():
         return None
     name = unicodedata.name(character, "")

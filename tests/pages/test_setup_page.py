@@ -205,6 +205,33 @@ def test_each_view_has_an_address_and_only_the_chosen_one_is_computed(
     assert not inspected(page(project_root, dataset, "nonsense")).dataframe, "an unknown view is the first one"
 
 
+def test_pictures_by_theme(project_root: Path, workspace: Path, dataset: Path) -> None:
+    test = inspected(page(project_root, dataset, "pictures"))
+    assert alts(test)[0].startswith("Loudness of 12 clips")
+    test.segmented_control(key="pictures_order").set_value("By file name").run()
+    assert not test.exception
+
+    test.segmented_control(key="pictures_theme").set_value("speaking").run()
+    assert any("against length" in alt for alt in alts(test))
+    assert not test.get("audio"), "no clip was clicked yet"
+    test.session_state["pictures_clicked"] = (dataset / "metadata.csv").read_text().split("|")[0]
+    test.run()
+    assert not test.exception
+    assert len(test.get("audio")) == 1
+
+    test.segmented_control(key="pictures_theme").set_value("texts").run()
+    assert int(metrics(test)["Words"]) > 50
+    assert any("different characters" in alt for alt in alts(test))
+
+
+def alts(test: AppTest) -> list[str]:
+    """What each chart says to those who can't see it."""
+    assert not test.exception
+    charts = [chart.proto.alt for chart in test.get("plotly_chart")]
+    assert all(charts), "a chart without words"
+    return charts
+
+
 def test_without_validation_the_page_says_what_was_not_checked(
     project_root: Path, workspace: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,5 +10,6 @@
 `clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
 `piper_view`       what Piper's own trainer would make of the rows
 `cleaning_view`    the cleaned manifest, and the way on to training
-`dataset_figures`  durations, loudness, findings by kind, waveform, mel spectrogram
+`pictures_view`    pictures of the whole set, by theme; the themes are in `pictures`, their figures in `figures`
+`dataset_figures`  the figures that several views draw
 """

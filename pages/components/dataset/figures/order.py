@@ -1,0 +1,99 @@
+"""A measurement along the recording: its level, its spread, and where it steps to another level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pages.components.theme import ACCENT, SECOND, apply_theme
+from piper_core.dataset.change_points import ChangePoint
+
+MOST_POINTS = 1200
+"""More clips than that are drawn as an envelope."""
+_STRETCHES = 400
+
+
+def along_recording(
+    values: Sequence[float] | np.ndarray,
+    steps: Sequence[ChangePoint],
+    ids: Sequence[str],
+    *,
+    title: str,
+    unit: str,
+    step_unit: str,
+) -> go.Figure:
+    """`values` [N] in recording order, each level between `steps` as a line, and the steps' sizes in `step_unit`.
+
+    Many clips become stretches of neighbours: the median of each as a line in a band from its least to its greatest.
+    """
+    numbers = np.asarray(values, dtype=float)
+    figure = go.Figure()
+    if numbers.size <= MOST_POINTS:
+        known = np.flatnonzero(np.isfinite(numbers))
+        figure.add_scatter(
+            x=(known + 1).astype(np.int32),
+            y=np.round(numbers[known], 2).astype(np.float32),
+            text=[ids[int(at)] for at in known],
+            customdata=known.astype(np.int32)[:, None],
+            mode="markers",
+            name="clips",
+            marker={"color": ACCENT, "size": 5, "opacity": 0.55},
+            hovertemplate="clip %{x} (%{text}): %{y} " + unit + "<extra></extra>",
+        )
+    else:
+        _envelope(figure, numbers, unit)
+    _levels(figure, numbers, steps, unit, step_unit)
+    apply_theme(figure, title, height=260)
+    figure.update_xaxes(title_text="clip, in recording order", range=[0, numbers.size + 1], showgrid=False)
+    figure.update_yaxes(title_text=unit)
+    return figure.update_layout(showlegend=False, dragmode=False)
+
+
+def _envelope(figure: go.Figure, numbers: np.ndarray, unit: str) -> None:
+    edges = np.linspace(0, numbers.size, _STRETCHES + 1).astype(int)
+    parts = [part[np.isfinite(part)] for part in np.split(numbers, edges[1:-1])]
+    known = [i for i, part in enumerate(parts) if part.size]
+    x = np.array([(edges[i] + edges[i + 1]) // 2 + 1 for i in known], dtype=np.int32)
+    low, middle, high = (
+        np.array([round(float(of(parts[i])), 2) for i in known], dtype=np.float32) for of in (np.min, np.median, np.max)
+    )
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    figure.add_scatter(x=x, y=low, name="least", **edge)
+    figure.add_scatter(x=x, y=high, name="greatest", fill="tonexty", fillcolor="rgba(31,138,158,0.25)", **edge)
+    figure.add_scatter(
+        x=x,
+        y=middle,
+        customdata=np.stack([low, high], axis=1) if known else None,
+        mode="lines",
+        name="median",
+        line={"color": ACCENT, "width": 1.5},
+        hovertemplate="about clip %{x}: median %{y} " + unit + ", %{customdata[0]} to %{customdata[1]}<extra></extra>",
+    )
+
+
+def _levels(figure: go.Figure, numbers: np.ndarray, steps: Sequence[ChangePoint], unit: str, step_unit: str) -> None:
+    """A line at each level, and a mark where one ends and the next begins."""
+    if not steps:
+        return
+    starts = [0, *(step.index for step in steps)]
+    ends = [*(step.index for step in steps), numbers.size]
+    levels = [steps[0].before, *(step.after for step in steps)]
+    x = [at for start, end in zip(starts, ends, strict=True) for at in (start + 1, end, None)]
+    y = [at for level in levels for at in (round(level, 2), round(level, 2), None)]
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name="level",
+        line={"color": SECOND, "width": 2.5},
+        hovertemplate="level %{y} " + unit + "<extra></extra>",
+    )
+    for step in steps:
+        figure.add_vline(
+            x=step.index + 0.5,
+            line={"color": SECOND, "width": 1, "dash": "dot"},
+            annotation={"text": f"{step.change:+.1f} {step_unit}", "font": {"size": 11, "color": SECOND}},
+            annotation_position="top",
+        )
