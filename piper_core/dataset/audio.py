@@ -18,6 +18,7 @@ import numpy as np
 from piper_core.dataset.bandwidth import bandwidth_hz, mean_power
 from piper_core.dataset.decoding import MAX_CLIP_S, AudioError, AudioHeader, Unreadable, decode, mono, read_header
 from piper_core.dataset.loudness import integrated_loudness
+from piper_core.dataset.pitch import median_pitch
 from piper_core.dataset.silence import FRAME, HOP, longest_pause, noise_level, speech_edges, speech_frames
 from piper_core.dataset.wada import snr_db
 
@@ -31,6 +32,7 @@ __all__ = [
     "librosa_problem",
     "load_clip",
     "measure",
+    "measure_with_pitch",
     "mel_spectrogram",
     "read_header",
     "resample",
@@ -92,23 +94,43 @@ class ClipMeasurements:
         return asdict(self)
 
 
-def measure(path: Path) -> ClipMeasurements | Unreadable:
-    """Decode `path` once and measure it. Needs librosa (ImportError without it)."""
-    decoded = decode(path, MAX_CLIP_S)
+def measure(path: Path, offset_s: float = 0.0, length_s: float | None = None) -> ClipMeasurements | Unreadable:
+    """Decode `path`, or a span of it, once and measure it. Needs librosa (ImportError without it)."""
+    decoded = _decoded(path, offset_s, length_s)
+    return decoded if isinstance(decoded, Unreadable) else _measure(*decoded)
+
+
+def measure_with_pitch(
+    path: Path, offset_s: float = 0.0, length_s: float | None = None
+) -> tuple[ClipMeasurements | Unreadable, float | None]:
+    """As `measure`, and the clip's `pitch.median_pitch` in Hz: the same decode serves both, where both are wanted."""
+    decoded = _decoded(path, offset_s, length_s)
     if isinstance(decoded, Unreadable):
-        return decoded
+        return decoded, None
     header, samples = decoded
-    if not samples.size:
+    return _measure(header, samples), median_pitch(mono(samples), header.sample_rate)
+
+
+def _decoded(path: Path, offset_s: float, length_s: float | None) -> tuple[AudioHeader, np.ndarray] | Unreadable:
+    decoded = decode(path, MAX_CLIP_S, offset_s, length_s)
+    if not isinstance(decoded, Unreadable) and not decoded[1].size:
         return Unreadable("The file holds no samples.")
-    return _measure(header, samples)
+    return decoded
 
 
-def load_clip(path: Path, sample_rate: int | None = None, max_s: float = MAX_CLIP_S) -> tuple[np.ndarray, int]:
+def load_clip(
+    path: Path,
+    sample_rate: int | None = None,
+    max_s: float = MAX_CLIP_S,
+    offset_s: float = 0.0,
+    length_s: float | None = None,
+) -> tuple[np.ndarray, int]:
     """The clip as float32 mono samples [N] and its rate in Hz, resampled to `sample_rate` where that is given.
 
-    Mixed to mono and resampled as librosa.load does (soxr, high quality). Raises AudioError.
+    A span of its file where `offset_s` or `length_s` say so. Mixed to mono and resampled as librosa.load does (soxr,
+    high quality). Raises AudioError.
     """
-    decoded = decode(path, max_s)
+    decoded = decode(path, max_s, offset_s, length_s)
     if isinstance(decoded, Unreadable):
         raise AudioError(f"{path.name} can't be read. {decoded.reason}")
     header, samples = decoded
