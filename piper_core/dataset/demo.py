@@ -13,15 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from piper_core.dataset.demo_sentences import SENTENCES
-from piper_core.dataset.demo_voice import DemoUnavailable, DemoVoice, demo_problem
+from piper_core.dataset.espeak_voice import EspeakUnavailable, EspeakVoice, espeak_problem
 from piper_core.wav import wav_bytes
-
-__all__ = ["SAMPLE_RATE", "DemoUnavailable", "demo_problem", "write_demo"]
 
 SAMPLE_RATE = 22050
 """Hertz, of every demo clip: espeak-ng's own rate."""
 DEFECTS_FILE = "defects.json"
 _PEAK = 0.5  # -6 dBFS: loud enough to train on, far from clipping
+
+
+def demo_problem() -> str | None:
+    """A sentence when the demo dataset can't be made here, without loading anything; else None."""
+    problem = espeak_problem()
+    return problem and f"The demo dataset is spoken by espeak-ng. {problem}."
 
 
 def write_demo(
@@ -31,7 +35,7 @@ def write_demo(
 
     A new process writes the same bytes again; within one, espeak-ng's oscillators go on and a few samples differ.
     `on_progress(done, total)` is called after each clip.
-    Raises DemoUnavailable without espeakng-loader, and ValueError for a folder that already holds something.
+    Raises EspeakUnavailable without espeakng-loader, and ValueError for a folder that already holds something.
     """
     folder = Path(folder)
     if clips < 1:
@@ -40,7 +44,7 @@ def write_demo(
         raise ValueError(f"{folder} already holds something; choose a new or empty folder for the demo dataset.")
     chance = random.Random(1234)
     rows = []
-    with DemoVoice() as voice:
+    with EspeakVoice() as voice:
         wavs = folder / "wavs"
         wavs.mkdir(parents=True, exist_ok=True)
         for number in range(clips):
@@ -51,7 +55,7 @@ def write_demo(
                 words_per_minute=chance.randint(140, 190),
                 pitch=chance.randint(42, 58),
                 pitch_range=chance.randint(40, 65),
-            )
+            ).samples
             name = f"demo_{number + 1:04d}"
             (wavs / f"{name}.wav").write_bytes(wav_bytes(_level(samples, chance), voice.sample_rate))
             rows.append((name, text))

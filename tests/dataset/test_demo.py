@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from piper_core.dataset.demo import DEFECTS_FILE, DemoUnavailable, demo_problem, write_demo
+from piper_core.dataset.demo import DEFECTS_FILE, demo_problem, write_demo
 from piper_core.dataset.demo_sentences import SENTENCES
+from piper_core.dataset.espeak_voice import EspeakUnavailable
 from piper_core.dataset.inspection import inspect
 from piper_core.dataset.layouts import read_dataset
 from piper_core.dataset.text import encode
@@ -104,7 +105,7 @@ def test_a_new_process_writes_the_same_bytes(tmp_path: Path, project_root: Path)
 
 def test_without_the_loader_a_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(DemoUnavailable, match="pip install espeakng-loader"):
+    with pytest.raises(EspeakUnavailable, match="pip install espeakng-loader"):
         write_demo(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
 

@@ -1,0 +1,177 @@
+"""Does the text belong to the audio? In every language of espeak-ng, with no model to download.
+
+espeak-ng speaks the text. Cepstra of both (`audit_cepstra`) are laid beside each other (`audit_alignment`) where they
+are most alike; what counts as alike is learnt from the dataset's own clips, speaker by speaker (`audit_likeness`).
+docs/audit.md has the method, its figures and its limits.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from piper_core.dataset.audit_alignment import align, stretched
+from piper_core.dataset.audit_cepstra import cepstra, shared_top_hz
+from piper_core.dataset.audit_likeness import Likeness
+from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode, mono
+from piper_core.dataset.espeak_voice import EspeakVoice, Spoken, espeak_problem
+from piper_core.dataset.text import check_language
+from piper_core.system.cores import cores
+
+LEARNT_FROM = 300
+"""So many clips of a speaker, evenly spread, teach what is alike."""
+_IN_FLIGHT = 32
+_SPOKEN_BEYOND_S = 10.0
+"""A text is spoken to at most twice its clip's length and this: beyond it can't belong to the clip."""
+
+
+@dataclass(frozen=True)
+class AuditItem:
+    """A clip, and the text that should be spoken in it."""
+
+    path: Path
+    text: str
+    speaker: str | None = None
+    offset_s: float = 0.0
+    """Where the clip starts in its file."""
+    length_s: float | None = None
+    """How long it is; None: to the end of the file."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """What is compared: a recording and its text, spoken."""
+
+    heard: np.ndarray
+    spoken: np.ndarray
+
+    @property
+    def rate(self) -> float:
+        """How much longer the recording is."""
+        return len(self.heard) / len(self.spoken)
+
+
+def audit_problem() -> str | None:
+    """A sentence when the audit can't run here, without importing anything heavy; else None."""
+    if importlib.util.find_spec("numba") is None or importlib.util.find_spec("scipy") is None:
+        return "The transcript audit needs librosa (and what it brings); install it with: pip install librosa."
+    problem = espeak_problem()
+    return problem and f"The transcript audit lets espeak-ng speak the texts. {problem}."
+
+
+def transcript_costs(
+    items: Sequence[AuditItem],
+    language: str,
+    jobs: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[float | None]:
+    """For each item how badly text and audio agree: below 0 they do, above 0 they do not.
+
+    The cost is minus the log likelihood ratio (nats a frame of 20 ms) between a recording of this text and a recording
+    that has nothing to do with it. None: no such file, no sound in it, or no text. `jobs` threads (default: one a core)
+    listen while this one lets espeak-ng speak. `on_progress(done, total)` may raise to stop.
+    Raises TextError for a language that espeak-ng lacks, EspeakUnavailable without espeakng-loader.
+    """
+    code = check_language(language)
+    costs: list[float | None] = [None] * len(items)
+    by_speaker: dict[str | None, list[int]] = {}
+    for index, item in enumerate(items):
+        by_speaker.setdefault(item.speaker, []).append(index)
+    done = 0
+    with EspeakVoice() as voice, ThreadPoolExecutor(jobs or cores(), thread_name_prefix="audit") as pool:
+        common: Likeness | None = None
+        if len(by_speaker) > 1:
+            chosen = _spread(range(len(items)), LEARNT_FROM)
+            common, _ = _learnt([pair for _, pair in _pairs(items, chosen, code, voice, pool) if pair], None, pool)
+        for indices in by_speaker.values():
+            chosen = _spread(indices, LEARNT_FROM)
+            pairs = dict(_pairs(items, chosen, code, voice, pool))
+            likeness, rate = _learnt([pair for pair in pairs.values() if pair], common, pool)
+            others = (index for index in indices if index not in pairs)
+            for index, pair in _chained(pairs, _pairs(items, others, code, voice, pool)):
+                costs[index] = _cost(pair, likeness, rate) if pair else None
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, len(items))
+    return costs
+
+
+def _chained(
+    known: dict[int, _Pair | None], others: Iterator[tuple[int, _Pair | None]]
+) -> Iterator[tuple[int, _Pair | None]]:
+    yield from known.items()
+    yield from others
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """At most `count` of `indices`, evenly spread."""
+    if len(indices) <= count:
+        return list(indices)
+    return [indices[place] for place in np.linspace(0, len(indices) - 1, count).round().astype(int)]
+
+
+def _pairs(
+    items: Sequence[AuditItem], indices: Iterable[int], code: str, voice: EspeakVoice, pool: ThreadPoolExecutor
+) -> Iterator[tuple[int, _Pair | None]]:
+    """In order, a bounded number ahead; this thread speaks, the pool's listen."""
+    running: deque[tuple[int, Future[_Pair | None]]] = deque()
+    for index in indices:
+        item = items[index]
+        running.append((index, pool.submit(_listen, item, _speak(voice, item, code))))
+        if len(running) >= _IN_FLIGHT:
+            first, future = running.popleft()
+            yield first, future.result()
+    for index, future in running:
+        yield index, future.result()
+
+
+def _speak(voice: EspeakVoice, item: AuditItem, code: str) -> Spoken | None:
+    if not any(map(str.isalnum, item.text)):
+        return None
+    return voice.speak(item.text, voice=code, max_s=MAX_CLIP_S)
+
+
+def _listen(item: AuditItem, spoken: Spoken | None) -> _Pair | None:
+    if spoken is None:
+        return None
+    decoded = decode(item.path, MAX_CLIP_S, item.offset_s, item.length_s)
+    if isinstance(decoded, Unreadable):
+        return None
+    header, samples = decoded
+    top_hz = shared_top_hz(header.sample_rate)
+    heard = cepstra(mono(samples), header.sample_rate, top_hz)
+    said = cepstra(spoken.samples.astype(np.float32) / 32768, spoken.sample_rate, top_hz)
+    return _Pair(heard.frames, said.frames) if heard and said else None
+
+
+def _learnt(pairs: Sequence[_Pair], before: Likeness | None, pool: ThreadPoolExecutor) -> tuple[Likeness, float]:
+    """What is alike in these clips, and how much slower than espeak-ng they are spoken."""
+    likeness = before or Likeness.assumed()
+    if not pairs:
+        return likeness, 1.0
+    rate = statistics.median(pair.rate for pair in pairs)
+
+    def beside(pair: _Pair) -> tuple[np.ndarray, np.ndarray]:
+        spoken = _at_rate(pair, rate)
+        _, path, _ = align(*likeness.terms(pair.heard, spoken))
+        return pair.heard, spoken[path]
+
+    return likeness.learnt(pool.map(beside, pairs)), rate
+
+
+def _at_rate(pair: _Pair, rate: float) -> np.ndarray:
+    """espeak-ng's frames as slow as the speaker, but no further from the recording's length than can be aligned."""
+    heard = len(pair.heard)
+    return stretched(pair.spoken, round(min(max(len(pair.spoken) * rate, 0.5 * heard), 2.0 * heard)))
+
+
+def _cost(pair: _Pair, likeness: Likeness, rate: float) -> float:
+    total, _, _ = align(*likeness.terms(pair.heard, _at_rate(pair, rate)))
+    return -total / len(pair.heard)
