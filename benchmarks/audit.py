@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.prepare import processor
-from piper_core.dataset.audit import AuditItem, transcript_costs
 from piper_core.dataset.audio import Unreadable, read_header
+from piper_core.dataset.audit import AuditItem, transcript_costs
 from piper_core.dataset.layouts import read_dataset
 
 FALSE_ALARMS = 0.02
@@ -81,9 +81,7 @@ def main() -> None:
         header = read_header(utterance.path, utterance.offset_s, utterance.length_s)
         if not isinstance(header, Unreadable) and utterance.text.strip():
             items.append(
-                AuditItem(
-                    utterance.path, utterance.text, utterance.speaker, utterance.offset_s, utterance.length_s
-                )
+                AuditItem(utterance.path, utterance.text, utterance.speaker, utterance.offset_s, utterance.length_s)
             )
             durations_s.append(header.duration_s)
     wrong = exchanged(items, durations_s)
@@ -101,7 +99,9 @@ def main() -> None:
     every = (right[known], whole(wrong)[known])
     while len(times_ms) < options.repeats:
         whole(items)
-    halves = [[part[known] for part in mixed(items, wrong, options.language, 0.5, seed)] for seed in range(options.repeats)]
+    halves = [
+        [part[known] for part in mixed(items, wrong, options.language, 0.5, seed)] for seed in range(options.repeats)
+    ]
     few = [part[known] for part in mixed(items, wrong, options.language, 0.1, 0)]
     aucs, recalls = [auc(*pair) for pair in halves], [recall(*pair) for pair in halves]
     print(

@@ -111,8 +111,8 @@ def _slopes(frames: np.ndarray) -> np.ndarray:
 @functools.cache
 def _mel_bank(sample_rate: int, size: int, top_hz: float) -> np.ndarray:
     """Triangles of area 1 [size / 2 + 1, mels], evenly spaced on O'Shaughnessy's mel scale."""
-    ends = 2595 * np.log10(1 + np.array([_BOTTOM_HZ, top_hz]) / 700)
-    corners = 700 * (10 ** (np.linspace(*ends, _MELS + 2) / 2595) - 1)
+    bottom, top = 2595 * np.log10(1 + np.array([_BOTTOM_HZ, top_hz]) / 700)
+    corners = 700 * (10 ** (np.linspace(bottom, top, _MELS + 2) / 2595) - 1)
     hertz = np.fft.rfftfreq(size, 1 / sample_rate)[:, None]
     rising = (hertz - corners[:-2]) / np.diff(corners)[:-1]
     falling = (corners[2:] - hertz) / np.diff(corners)[1:]

@@ -44,7 +44,7 @@ class Likeness:
     def of(
         cls, mean_x: np.ndarray, mean_y: np.ndarray, cov_xx: np.ndarray, cov_yy: np.ndarray, cov_xy: np.ndarray
     ) -> Likeness:
-        """From the moments: canonical correlations by a singular value decomposition of the whitened cross-covariance."""
+        """From the moments: the canonical correlations are the singular values of the whitened cross-covariance."""
         from scipy.linalg import cholesky, solve_triangular, svd
 
         ridge = _RIDGE * np.eye(FEATURES)
@@ -56,13 +56,13 @@ class Likeness:
 
     @classmethod
     def assumed(cls) -> Likeness:
-        """Before anything was heard: like features go together, the broad shape of the spectrum more than its detail."""
+        """Before anything was heard: like features go together, the spectrum's broad shape more than its detail."""
         shape = 0.75 * np.exp(-np.arange(CEPSTRA) / 6)
         zero, one = np.zeros(FEATURES), np.eye(FEATURES)
         return cls.of(zero, zero, one, one, np.diag(np.concatenate([shape, 0.9 * shape])))
 
     def learnt(self, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Likeness:
-        """After hearing `pairs` of frames ([n, FEATURES] each, row by row the same sound); this one counts as before."""
+        """After hearing `pairs` of frames ([n, FEATURES] each), row by row taken as the same sound."""
         count, sums, products = 0, np.zeros(2 * FEATURES), np.zeros((2 * FEATURES, 2 * FEATURES))
         for x, y in pairs:
             both = np.hstack([x, y]).astype(np.float64)
@@ -76,8 +76,8 @@ class Likeness:
         cov = heard * (products / count - np.outer(mean, mean))
         cov += (1 - heard) * np.block([[self.cov_xx, self.cov_xy], [self.cov_xy.T, self.cov_yy]])
         mean = heard * mean + (1 - heard) * np.concatenate([self.mean_x, self.mean_y])
-        x, y = slice(None, FEATURES), slice(FEATURES, None)
-        return Likeness.of(mean[x], mean[y], cov[x, x], cov[y, y], cov[x, y])
+        n = FEATURES
+        return Likeness.of(mean[:n], mean[n:], cov[:n, :n], cov[n:, n:], cov[:n, n:])
 
     def terms(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """float32 a [n, FEATURES], b [m, FEATURES], c [n], d [m]: a_i . b_j + c_i + d_j are nats for x_i beside y_j."""
@@ -87,4 +87,5 @@ class Likeness:
         v = np.clip((y - self.mean_y) @ self.to_y, -_FARTHEST, _FARTHEST)
         alone_u = -0.5 * (u * u) @ (r * gain) - 0.5 * np.log(1 - r * r).sum()
         alone_v = -0.5 * (v * v) @ (r * gain)
-        return tuple(part.astype(np.float32) for part in (u * gain, v, alone_u, alone_v))  # type: ignore[return-value]
+        single = np.float32
+        return (u * gain).astype(single), v.astype(single), alone_u.astype(single), alone_v.astype(single)

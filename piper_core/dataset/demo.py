@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from piper_core.dataset.demo_sentences import SENTENCES
-from piper_core.dataset.espeak_voice import EspeakUnavailable, EspeakVoice, espeak_problem
+from piper_core.dataset.espeak_voice import EspeakVoice, espeak_problem
 from piper_core.wav import wav_bytes
 
 SAMPLE_RATE = 22050

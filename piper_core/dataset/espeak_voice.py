@@ -156,9 +156,7 @@ class EspeakVoice:
             self._left > 0,
         )
 
-    def _collect(
-        self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]
-    ) -> int:
+    def _collect(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, count * 2))
             self._left -= count

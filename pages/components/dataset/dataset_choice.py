@@ -9,7 +9,7 @@ import streamlit as st
 from pages.components import language as language_choice
 from pages.components.dataset import dataset_upload, recent_datasets
 from piper_core.dataset.audio import librosa_problem
-from piper_core.dataset.demo_voice import demo_problem
+from piper_core.dataset.demo import demo_problem
 from piper_core.settings import Settings
 
 DATASET = "dataset"
@@ -146,7 +146,8 @@ def _demo(settings: Settings) -> None:
 
 
 def _make_demo(settings: Settings, clips: int, defects: bool) -> None:
-    from piper_core.dataset.demo import DemoUnavailable, write_demo
+    from piper_core.dataset.demo import write_demo
+    from piper_core.dataset.espeak_voice import EspeakUnavailable
 
     folder = dataset_upload.free_folder(settings.datasets_dir, "demo-with-defects" if defects else "demo")
     bar = st.progress(0.0, "Speaking …")
@@ -156,7 +157,7 @@ def _make_demo(settings: Settings, clips: int, defects: bool) -> None:
 
     try:
         write_demo(folder, clips=clips, defects=defects, on_progress=count)
-    except (DemoUnavailable, OSError) as error:
+    except (EspeakUnavailable, OSError) as error:
         bar.empty()
         st.error(str(error))
         return

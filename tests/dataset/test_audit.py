@@ -1,0 +1,108 @@
+"""The transcript audit on real speech: right texts cost less than wrong ones, whatever else is in the set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from benchmarks.audit import auc, exchanged
+from piper_core.dataset.audio import load_clip
+from piper_core.dataset.audit import AuditItem, audit_problem, transcript_costs
+from piper_core.dataset.layouts import read_dataset
+from piper_core.dataset.text import TextError
+
+
+def items_of(folder: Path, count: int | None = None) -> list[AuditItem]:
+    return [AuditItem(u.path, u.text, u.speaker) for u in read_dataset(folder).utterances[:count]]
+
+
+def durations_s(items: Sequence[AuditItem]) -> list[float]:
+    return [soundfile.info(item.path).duration for item in items]
+
+
+def known(costs: Sequence[float | None]) -> np.ndarray:
+    assert None not in costs
+    return np.array(costs, dtype=float)
+
+
+@pytest.fixture(scope="module")
+def sixty(kathleen: Path) -> list[AuditItem]:
+    return items_of(kathleen, 60)
+
+
+@pytest.fixture(scope="module")
+def right(sixty: list[AuditItem]) -> np.ndarray:
+    return known(transcript_costs(sixty, "en-us"))
+
+
+def test_a_set_of_wrong_texts_costs_more_than_the_same_with_its_own(sixty: list[AuditItem], right: np.ndarray) -> None:
+    wrong = known(transcript_costs(exchanged(sixty, durations_s(sixty)), "en-us"))
+    assert auc(right, wrong) > 0.985
+    assert np.median(right) < 0 < np.median(wrong)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_wrong_texts_stand_out_of_a_set_that_holds_many(sixty: list[AuditItem], share: float) -> None:
+    is_wrong = np.random.default_rng(1).random(len(sixty)) < share
+    other = exchanged(sixty, durations_s(sixty))
+    heard = [bad if swap else good for good, bad, swap in zip(sixty, other, is_wrong, strict=True)]
+    costs = known(transcript_costs(heard, "en-us"))
+    assert auc(costs[~is_wrong], costs[is_wrong]) > 0.985
+
+
+def test_two_speakers_are_told_from_their_texts_too(multispeaker: Path) -> None:
+    items = items_of(multispeaker)
+    own, other = transcript_costs(items, "en-us"), transcript_costs(exchanged(items, durations_s(items)), "en-us")
+    assert auc(known(own), known(other)) > 0.985
+
+
+def test_five_clips_are_enough_to_tell(sixty: list[AuditItem]) -> None:
+    few = sixty[:5]
+    swapped = [replace(few[0], text=few[1].text), replace(few[1], text=few[0].text), *few[2:]]
+    costs = known(transcript_costs(swapped, "en-us"))
+    assert costs[:2].min() > costs[2:].max()
+
+
+def test_what_cannot_be_compared_has_no_cost(tmp_path: Path, sixty: list[AuditItem]) -> None:
+    audio, rate = load_clip(sixty[0].path)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(rate), rate)
+    soundfile.write(tmp_path / "short.wav", audio[: rate // 20], rate)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    items = [
+        replace(sixty[0], text=""),
+        replace(sixty[0], text="... !"),
+        *(AuditItem(tmp_path / f"{name}.wav", "Some text.") for name in ("silence", "short", "broken", "missing")),
+        sixty[1],
+    ]
+    costs = transcript_costs(items, "en-us")
+    assert costs[:-1] == [None] * 6
+    assert costs[-1] is not None
+    assert costs[-1] < 0
+    assert transcript_costs([], "en-us") == []
+
+
+def test_a_language_that_espeak_lacks_is_refused(sixty: list[AuditItem]) -> None:
+    with pytest.raises(TextError, match="no language"):
+        transcript_costs(sixty[:1], "xx-unknown")
+
+
+def test_progress_is_told_and_can_stop(sixty: list[AuditItem]) -> None:
+    told: list[tuple[int, int]] = []
+    transcript_costs(sixty[:8], "en-us", on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, 8) for done in range(1, 9)]
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        transcript_costs(sixty[:8], "en-us", on_progress=stop)
+    assert len(transcript_costs(sixty[:1], "en-us")) == 1  # espeak-ng was let go
+
+
+def test_the_audit_is_possible_here() -> None:
+    assert audit_problem() is None
