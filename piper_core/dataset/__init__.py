@@ -8,7 +8,8 @@ The way of the data, a module a step:
                 (`metadata_file` reads the rows, `audio_files` knows what lies where)
 - `audio`       an audio file -> `ClipMeasurements`, in one decode; clips, mel spectrograms and waveforms to show
                 (`decoding` and `audio_header` open files, whatever they claim; `loudness` is ITU-R BS.1770-4,
-                `silence` finds edges and pauses, `wada` the noise, `bandwidth` what was upsampled)
+                `silence` finds edges and pauses, `wada` the noise, `bandwidth` what was upsampled,
+                `pitch` how high the voice is; `signal_pass` holds their loops, compiled)
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
 - `checks`      the table of what is checked: code, severity, threshold, unit, source
 - `clip_rules`  a clip -> its `Finding`s; `set_rules`: what shows only among all clips

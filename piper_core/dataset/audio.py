@@ -1,12 +1,12 @@
 """Audio files -> measurements, in one decode each; and clips, mel spectrograms and waveforms to show.
 
-Files are decoded by soundfile (libsndfile), as librosa does itself; librosa measures the silence at the edges and makes
-the mel spectrogram. It takes seconds to import, so it is imported where it is used.
+Files are decoded by soundfile (libsndfile), as librosa does itself. librosa's definitions are what is measured, and the
+tests hold us to them, but the loops are our own (`signal_pass`, compiled by librosa's numba): librosa takes seconds to
+import and several times the decoding to run. It makes the mel spectrogram, imported where it is used.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import math
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from piper_core.dataset.bandwidth import bandwidth_hz, mean_power
 from piper_core.dataset.decoding import MAX_CLIP_S, AudioError, AudioHeader, Unreadable, decode, mono, read_header
 from piper_core.dataset.loudness import integrated_loudness
 from piper_core.dataset.pitch import median_pitch
-from piper_core.dataset.silence import FRAME, HOP, longest_pause, noise_level, speech_edges, speech_frames
+from piper_core.dataset.silence import HOP, frame_levels, longest_pause, noise_level, speech_edges, speech_frames
 from piper_core.dataset.wada import snr_db
 
 __all__ = [
@@ -39,12 +39,15 @@ __all__ = [
     "waveform_envelope",
 ]
 
-MEASURE_VERSION = 2
+MEASURE_VERSION = 3
 """Raised whenever a measurement changes, so that kept ones are made again."""
 RAIL = 0.995
 """Share of full scale at which a sample counts as cut off (Hansen, Stauffer, Xia 2021)."""
 LOUD = 0.99
 """Share of full scale counted in `clipped_share` (VoxKitchen)."""
+ABSURD = np.float32(1e9)
+"""Samples of that size count as broken, as NaN does: 180 dB over full scale, and their squares' sum would overflow."""
+_ABSURD_BITS = int(ABSURD.view(np.int32))
 _FLOOR = 1e-10  # -200 dBFS: what a level of exactly zero is written as
 
 
@@ -86,6 +89,7 @@ class ClipMeasurements:
     bandwidth_hz: float | None
     """Where the spectrum ends in a cliff; half the rate where it has none. None in silence."""
     non_finite_samples: int
+    """NaN, infinite, or as large as `ABSURD`."""
     audio_hash: str
     """Of the decoded samples: equal for copies, whatever their names or containers."""
 
@@ -95,7 +99,7 @@ class ClipMeasurements:
 
 
 def measure(path: Path, offset_s: float = 0.0, length_s: float | None = None) -> ClipMeasurements | Unreadable:
-    """Decode `path`, or a span of it, once and measure it. Needs librosa (ImportError without it)."""
+    """Decode `path`, or a span of it, once and measure it. Needs what `has_librosa` looks for (ImportError)."""
     decoded = _decoded(path, offset_s, length_s)
     return decoded if isinstance(decoded, Unreadable) else _measure(*decoded)
 
@@ -195,56 +199,58 @@ def librosa_problem() -> str | None:
 
 
 def has_librosa() -> bool:
-    """Whether librosa is installed and can be imported. Takes seconds the first time."""
+    """Whether librosa is installed, and what it brings along for us: numba and scipy. They are not imported here."""
+    return all(_is_installed(name) for name in ("librosa", "numba", "scipy"))
+
+
+def _is_installed(name: str) -> bool:
     try:
-        import librosa.effects  # noqa: F401
-    except ImportError:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # it was taken out of sys.modules
         return False
-    return True
 
 
 def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
-    import librosa
+    from piper_core.dataset.signal_pass import digest, walk
 
-    digest = hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16).hexdigest()
-    magnitude = np.abs(samples)
-    peak = float(magnitude.max())
+    peak, *halves = digest(samples.reshape(-1).view(np.uint32))
+    audio_hash = f"{halves[0]:016x}{halves[1]:016x}"
     non_finite = 0
-    if not math.isfinite(peak):
-        finite = np.isfinite(samples)
+    if peak >= _ABSURD_BITS:
+        finite = np.abs(samples) < ABSURD
         non_finite = int(samples.size - np.count_nonzero(finite))
         samples = np.where(finite, samples, np.float32(0))
-        magnitude = np.abs(samples)
-        peak = float(magnitude.max())
-    audio = mono(samples)
-    frames = librosa.feature.rms(y=audio, frame_length=FRAME, hop_length=HOP)[0]
-    loudest = float(frames.max())
+        peak = digest(samples.reshape(-1).view(np.uint32))[0]
+    peak = float(np.int32(peak).view(np.float32))
+    audio, rate = np.ascontiguousarray(mono(samples)), header.sample_rate
+    energy = np.empty(audio.size // HOP + 1)
+    heard, total, magnitudes, logarithms = walk(audio, energy)
+    frames = frame_levels(energy)
     speech = speech_frames(frames)
     start, end = speech_edges(speech, audio.size)
-    heard = np.abs(audio[audio != 0], dtype=np.float64)
     return ClipMeasurements(
         duration_s=header.duration_s,
-        sample_rate=header.sample_rate,
+        sample_rate=rate,
         channels=header.channels,
         format=header.format,
         subtype=header.subtype,
         size_bytes=header.size_bytes,
         peak_dbfs=_dbfs(peak),
-        rms_dbfs=_dbfs(math.sqrt(float(np.mean(np.square(audio, dtype=np.float64))))),
-        loudest_frame_dbfs=_dbfs(loudest),
-        loudness_lufs=integrated_loudness(audio, header.sample_rate),
-        dc_offset_percent=100 * abs(float(np.mean(audio, dtype=np.float64))),
-        clipped_percent=100 * int(np.count_nonzero(magnitude >= LOUD)) / magnitude.size if peak >= LOUD else 0.0,
+        rms_dbfs=_dbfs(math.sqrt(float(energy.sum()) / audio.size)),
+        loudest_frame_dbfs=_dbfs(float(frames.max())),
+        loudness_lufs=integrated_loudness(audio, rate),
+        dc_offset_percent=100 * abs(total / audio.size),
+        clipped_percent=100 * int(np.count_nonzero(np.abs(samples) >= LOUD)) / samples.size if peak >= LOUD else 0.0,
         clipped_runs=_clipped_runs(samples) if peak >= RAIL else 0,
-        leading_silence_s=start / header.sample_rate,
-        trailing_silence_s=(audio.size - end) / header.sample_rate,
-        speech_s=(end - start) / header.sample_rate,
-        longest_pause_s=longest_pause(speech) / header.sample_rate,
+        leading_silence_s=start / rate,
+        trailing_silence_s=(audio.size - end) / rate,
+        speech_s=(end - start) / rate,
+        longest_pause_s=longest_pause(speech) / rate,
         noise_dbfs=_dbfs(noise_level(frames, audio.size)),
-        snr_db=snr_db(float(heard.mean()), float(np.log(heard).mean())) if heard.size else None,
-        bandwidth_hz=bandwidth_hz(mean_power(audio), header.sample_rate),
+        snr_db=snr_db(magnitudes / heard, logarithms / heard) if heard else None,
+        bandwidth_hz=bandwidth_hz(mean_power(audio), rate),
         non_finite_samples=non_finite,
-        audio_hash=digest,
+        audio_hash=audio_hash,
     )
 
 

@@ -15,7 +15,7 @@ CLIFF_DB = 20.0
 window's main lobe and a twelfth of the frequency, the room that resamplers and coders take."""
 _LOBE = 4
 """Bins of the main lobe of a Blackman-Harris window."""
-_HOP = 512
+_HOP = 2 * FFT_SIZE
 
 
 def bandwidth_hz(power: np.ndarray, sample_rate: int) -> float | None:
@@ -43,14 +43,19 @@ def bandwidth_hz(power: np.ndarray, sample_rate: int) -> float | None:
 
 
 def mean_power(audio: np.ndarray) -> np.ndarray:
-    """Mean power [FFT_SIZE / 2 + 1] of float32 audio [N] over its frames; a shorter clip is one frame."""
-    import scipy.fft
+    """Mean power [FFT_SIZE / 2 + 1] of float32 audio [N] over every other frame; a shorter clip is one frame."""
+    from scipy.fft import rfft
+
+    from piper_core.dataset.signal_pass import summed_power, windowed
 
     if audio.size < FFT_SIZE:
         audio = np.pad(audio, (0, FFT_SIZE - audio.size))
-    frames = np.lib.stride_tricks.sliding_window_view(audio, FFT_SIZE)[::_HOP] * _window()
-    spectra = scipy.fft.rfft(frames, axis=1)
-    return np.asarray((spectra.real**2 + spectra.imag**2).mean(axis=0))
+    frames = np.empty(((audio.size - FFT_SIZE) // _HOP + 1, FFT_SIZE), np.float32)
+    windowed(audio, _window(), _HOP, frames)
+    power = np.empty(FFT_SIZE // 2 + 1)
+    summed_power(rfft(frames, axis=1).view(np.float32), power)
+    power /= len(frames)
+    return power
 
 
 @functools.cache

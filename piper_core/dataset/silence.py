@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 FRAME, HOP = 2048, 512
@@ -10,6 +12,16 @@ TOP_DB = (24.0, 40.0)
 """As in librosa.effects.trim: frames that far below the loudest one count as silence. Where a clip's own floor is high,
 5 dB above the tenth percentile of its frames, but never less than 24 dB below the loudest: noise is no speech."""
 _QUIETEST = 0.1
+
+
+def frame_levels(block_energy: np.ndarray) -> np.ndarray:
+    """RMS [N // HOP + 1] of frames centred on every 512th sample, from the sum of squares of each 512 samples.
+
+    librosa.feature.rms(frame_length=FRAME, hop_length=HOP): a frame is two blocks before its centre and two after.
+    """
+    padded = np.zeros(block_energy.size + 3)
+    padded[2:-1] = block_energy
+    return np.asarray(np.sqrt((padded[:-3] + padded[1:-2] + padded[2:-1] + padded[3:]) / FRAME))
 
 
 def speech_frames(frame_rms: np.ndarray) -> np.ndarray:
@@ -22,8 +34,16 @@ def speech_frames(frame_rms: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.int64)
     levels_db = 20 * np.log10(np.maximum(frame_rms, 1e-10) / loudest)
     low, high = TOP_DB
-    top_db = min(high, max(low, -float(np.percentile(levels_db, 10)) - 5))
+    top_db = min(high, max(low, -_tenth_percentile(levels_db) - 5))
     return np.flatnonzero(levels_db > -top_db)
+
+
+def _tenth_percentile(values: np.ndarray) -> float:
+    """As numpy.percentile(values, 10), in a tenth of its time."""
+    at, part = divmod((values.size - 1) / 10, 1)
+    below = int(at)
+    ordered = np.partition(values, (below, min(below + 1, values.size - 1)))
+    return float(ordered[below] + part * (ordered[min(below + 1, values.size - 1)] - ordered[below]))
 
 
 def speech_edges(speech: np.ndarray, sample_count: int) -> tuple[int, int]:
@@ -38,7 +58,7 @@ def longest_pause(speech: np.ndarray) -> int:
 
     A pause of n samples holds (n - FRAME) / HOP + 1 frames: the ones at its ends hear the speech beside it.
     """
-    silent = int(np.diff(speech).max(initial=1)) - 1
+    silent = int((speech[1:] - speech[:-1]).max(initial=1)) - 1
     return (silent - 1) * HOP + FRAME if silent else 0
 
 
@@ -55,4 +75,4 @@ def noise_level(frame_rms: np.ndarray, sample_count: int) -> float:
         return 0.0
     count = max(1, round(_QUIETEST * heard.size))
     quietest = np.partition(heard, count - 1)[:count]
-    return float(np.sqrt(np.mean(np.square(quietest, dtype=np.float64))))
+    return math.sqrt(float(quietest @ quietest) / count)
