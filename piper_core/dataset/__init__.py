@@ -11,8 +11,9 @@ The way of the data, a module a step:
                 `silence` finds edges and pauses, `wada` the noise, `bandwidth` what was upsampled,
                 `pitch` how high the voice is; `signal_pass` holds their loops, compiled)
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
-- `checks`      the table of what is checked: code, severity, threshold, unit, source
-- `clip_rules`  a clip -> its `Finding`s; `set_rules`: what shows only among all clips
+- `checks`      two tables: what is checked, and the limits it is checked by, each with its source; limits can be moved
+- `rules`       clips -> `Finding`s: `clip_columns` makes columns of numbers of them, `limits` says who crosses what,
+                `clip_rules` and `set_rules` say it in a sentence, about a clip and about the whole set
 - `change_points`  where a measurement steps along the recording; `vocabulary` counts characters and words
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,

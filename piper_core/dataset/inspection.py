@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from piper_core.dataset import set_rules, text
+from piper_core.dataset import rules, set_rules, text
 from piper_core.dataset.audio import ClipMeasurements, Unreadable, has_librosa
-from piper_core.dataset.checks import CHECKS, Check, Finding
-from piper_core.dataset.clip_rules import Clip, audio_findings, text_findings
+from piper_core.dataset.checks import CHECKS, Check, Finding, moved
+from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.gathered import Gathered
 from piper_core.dataset.kept_measurements import KeptMeasurements
 from piper_core.dataset.layouts import read_dataset
@@ -87,7 +87,7 @@ def inspect(
     WorkersError where `dask` can't be used.
     """
     if sample_rate is not None:
-        checks = {**checks, "sample-rate": replace(checks["sample-rate"], threshold=sample_rate)}
+        checks = moved({"sample-rate": sample_rate, "sample-rate-high": sample_rate}, checks)
     not_checked: list[str] = []
     speaks = _check_language(language, not_checked)
     dataset = read_dataset(folder, metadata)
@@ -215,13 +215,7 @@ class _Telling:
 
 def _findings(clips: Sequence[Clip], checks: Mapping[str, Check]) -> list[Finding]:
     script = main_script(clip.utterance.text for clip in clips)
-    return [
-        *(finding for clip in clips for finding in text_findings(clip, script, checks)),
-        *(finding for clip in clips for finding in audio_findings(clip, checks)),
-        *set_rules.duplicate_texts(clips, checks),
-        *set_rules.duplicate_audio(clips, checks),
-        *set_rules.loudness_findings(clips, checks),
-    ]
+    return rules.findings(clips, checks, script)
 
 
 def _report(

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from piper_core.dataset.audio import AudioHeader
-from piper_core.dataset.checks import CHECKS
+from piper_core.dataset.checks import CHECKS, LIMITS
 from piper_core.dataset.inspection import InspectionProgress, inspect
 from piper_core.dataset.layouts import DatasetError
 from piper_core.dataset.report import DatasetReport
@@ -93,9 +93,9 @@ def test_each_finding_is_one_of_the_table_and_complete(awkward: Path, tmp_path: 
     for finding in inspect(folder).findings:
         check = CHECKS[finding.code]
         assert finding.severity in ("error", "warning", "info")
-        assert finding.source == check.source != ""
+        assert finding.source == (LIMITS[finding.limit] if finding.limit else check).source != ""
         assert finding.message.endswith("."), finding.message
-        if check.threshold is not None and finding.code != "text-symbols":
+        if finding.limit:
             assert finding.value is not None, finding
             assert finding.threshold is not None, finding
             assert finding.unit != "", finding

@@ -113,7 +113,7 @@ def _utterance(
         severity: Severity = "info" if is_header else "error"
         finding = CHECKS["columns"].finding(
             message, utterance_id=utterance_id or None, row=number, severity=severity,
-            value=len(columns), threshold=expected,
+            value=len(columns), threshold=expected, unit="columns",
         )  # fmt: skip
         findings.append(finding)
         return None
