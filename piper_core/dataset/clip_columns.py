@@ -18,6 +18,8 @@ Columns = dict[str, np.ndarray]
 """Name of a measure -> float64 [clips]."""
 FEWEST_FOR_OUTLIERS = 8
 """Clips of one speaker: quartiles of fewer say little, and no clip is odd among them."""
+LEAST_IQR = 0.1
+"""Of the median: what an IQR is taken for at least."""
 SAMPLE_BITS = {"PCM_S8": 8, "PCM_U8": 8, "ULAW": 8, "ALAW": 8, "DPCM_8": 8, "IMA_ADPCM": 4, "MS_ADPCM": 4, "GSM610": 2}
 """Of encodings that keep few; all others are taken for 16 and more."""
 _HEADER = ("duration_s", "sample_rate", "channels")
@@ -81,7 +83,8 @@ def with_derived(columns: Columns, speakers: Sequence[object], voice_rate: float
 def _count(columns: Columns) -> np.ndarray:
     """Phonemes of each text, or its characters where phonemes are not known of all: the two are no one measure."""
     phonemes = columns["phoneme_count"]
-    return columns["characters"] if np.isnan(phonemes).any() else phonemes
+    counts = columns["characters"] if np.isnan(phonemes).any() else phonemes
+    return np.where(counts > 0, counts, np.nan)
 
 
 def _groups(speakers: Sequence[object]) -> list[np.ndarray]:
@@ -113,8 +116,10 @@ def _beyond_quartiles(values: np.ndarray, groups: Sequence[np.ndarray]) -> np.nd
         if known.size < FEWEST_FOR_OUTLIERS:
             continue
         low, high = np.percentile(known, (25, 75))
-        if high > low:
-            off[group] = (np.maximum(own - high, 0.0) + np.minimum(own - low, 0.0)) / (high - low)
+        # Where nearly all are alike the least of differences would be many IQR.
+        spread = max(high - low, LEAST_IQR * abs(float(np.median(known))))
+        if spread > 0:
+            off[group] = (np.maximum(own - high, 0.0) + np.minimum(own - low, 0.0)) / spread
     return off
 
 

@@ -15,8 +15,7 @@ from pages.components.dataset.figures.rates import outliers, rate_against_durati
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.pictures import clips
 from pages.components.theme import CHART_CONFIG
-from piper_core.dataset.checks import CHECKS
-from piper_core.dataset.clip_rules import SHORTEST_S
+from piper_core.dataset.checks import LIMITS
 
 _RATE, _PITCH, _CLICKED = "rate_chart", "pitch_chart", "pictures_clicked"
 
@@ -28,7 +27,11 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     with pictures:
         st.subheader("Length", anchor=False)
         st.caption("Good: one hill between 1 and 12 seconds. Bad: many clips at the edges, or a few very long ones.")
-        figure = durations(rows["duration_s"].to_numpy(), shortest_s=SHORTEST_S, longest_s=CHECKS["duration"].threshold)
+        figure = durations(
+            rows["duration_s"].to_numpy(),
+            shortest_s=LIMITS["duration-short"].value,
+            longest_s=LIMITS["duration-long"].value,
+        )
         st.plotly_chart(figure, config=CHART_CONFIG, key="lengths_chart", alt="Histogram of the clips' lengths")
         _show_rates(rows)
         _show_pitch(rows)
@@ -49,7 +52,7 @@ def _show_rates(rows: Any) -> None:
         st.info("Known once the lengths of the clips are.", icon=":material/hourglass_empty:")
         return
     rates, unit = known
-    iqrs = CHECKS["speaking-rate"].threshold or 2.0
+    iqrs = LIMITS["rate-fast"].value or 2.0
     speakers = rows["speaker"].tolist()
     beyond = outliers(rates, speakers, iqrs)
     few = f"{np.count_nonzero(beyond):,}" if beyond.any() else "None"
