@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from piper_core.dataset import text
@@ -15,6 +17,8 @@ from piper_core.dataset.workers import Span
 
 Measured = ClipMeasurements | AudioHeader | Unreadable
 
+AUDIT_VERSION = 1
+"""Raised whenever the audit's costs change, so that kept ones are made again."""
 _NOT_SPOKEN = SpokenText("", "", None)
 
 
@@ -41,7 +45,9 @@ class Gathered:
         ]
         self.measured: list[Measured | None] = [*kept.measurements(self._keys, self._stamps)]
         self._heard = [measured is not None for measured in self.measured]
-        self.pitch_hz: list[float | None] = [None] * len(self.paths)
+        pitches = kept.pitches(self._keys, self._stamps)
+        self.pitch_hz: list[float | None] = [pitches.get(index) for index in range(len(self.paths))]
+        self._pitched = [index in pitches for index in range(len(self.paths))]
         self.transcript_cost: list[float | None] = [None] * len(self.paths)
         self._spoken = kept.spoken_texts(language) if language is not None else {}
 
@@ -64,6 +70,13 @@ class Gathered:
         if (stamp := self._stamps[index]) is not None:
             self._kept.keep_measurement(self._keys[index], stamp, measured)
 
+    def take_pitch(self, index: int, pitch_hz: float | None) -> None:
+        """What was found just now."""
+        self.pitch_hz[index] = pitch_hz
+        self._pitched[index] = True
+        if (stamp := self._stamps[index]) is not None:
+            self._kept.keep_pitch(self._keys[index], stamp, pitch_hz)
+
     def speak(self, index: int) -> None:
         """Turn a clip's text into phonemes, if that was not done yet. Raises TextError."""
         said = self.dataset.utterances[index].text
@@ -79,6 +92,40 @@ class Gathered:
     def unheard(self) -> list[int]:
         """Clips whose files are there and were not decoded yet."""
         return [i for i, (there, heard) in enumerate(zip(self.there, self._heard, strict=True)) if there and not heard]
+
+    def unpitched(self) -> list[int]:
+        """Clips that were measured, but their pitch not yet."""
+        known = zip(self.measured, self._pitched, strict=True)
+        return [i for i, (clip, pitched) in enumerate(known) if isinstance(clip, ClipMeasurements) and not pitched]
+
+    def audit(self, jobs: int, tell: Callable[[int], None]) -> None:
+        """Ask of all clips that were measured whether their texts belong to them. Raises TextError.
+
+        What is alike is learnt from all of them together: costs that are kept hold while none of them changes.
+        """
+        from piper_core.dataset.audit import AuditItem, transcript_costs
+
+        assert self.language is not None
+        wanted = [index for index, clip in enumerate(self.measured) if isinstance(clip, ClipMeasurements)]
+        items = [self.dataset.utterances[index] for index in wanted]
+        about = [
+            (self._keys[index], said.text, said.speaker, vars(self.measured[index]))
+            for index, said in zip(wanted, items, strict=True)
+        ]
+        of = hashlib.blake2b(repr((AUDIT_VERSION, self.language, about)).encode(errors="backslashreplace")).digest()
+        known = self._kept.audits([self._keys[index] for index in wanted], of)
+        if len(known) == len(wanted):
+            costs = [known[place] for place in range(len(wanted))]
+            tell(len(wanted))
+        else:
+            costs = transcript_costs(
+                [AuditItem(said.path, said.text, said.speaker, said.offset_s, said.length_s) for said in items],
+                self.language, jobs, lambda done, _: tell(done),
+            )  # fmt: skip
+        for place, (index, cost) in enumerate(zip(wanted, costs, strict=True)):
+            self.transcript_cost[index] = cost
+            if place not in known:
+                self._kept.keep_audit(self._keys[index], of, cost)
 
     def unspoken(self) -> list[int]:
         """Clips whose texts have no phonemes yet."""

@@ -22,7 +22,14 @@ from piper_core.dataset.kept_measurements import KeptMeasurements
 from piper_core.dataset.layouts import read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
 from piper_core.dataset.text_rules import main_script
-from piper_core.dataset.workers import Workers, dask_workers, measure_spans, threads
+from piper_core.dataset.workers import (
+    Workers,
+    dask_workers,
+    measure_spans,
+    measure_spans_with_pitch,
+    pitch_of_spans,
+    threads,
+)
 from piper_core.system.cores import cores
 
 Stage = Literal["headers", "signal", "texts", "pitch", "audit"]
@@ -103,14 +110,19 @@ def inspect(
 
         telling = _Telling(len(gathered.paths), report, on_progress, on_partial)
         _read_headers(gathered, telling)
-        if validate_audio and not gathered.unheard():
-            telling.begin("signal", len(gathered.paths))
-        elif validate_audio and has_librosa():
+        decodes = validate_audio and (not gathered.unheard() or has_librosa())
+        if decodes:
             with dask_workers(dask, folder.absolute()) if dask else threads(jobs or cores()) as workers:
-                _listen(gathered, telling, workers)
+                # Who looks on wants the defects first; who waits for the end wants each file opened once.
+                _listen(gathered, telling, workers, with_pitch=pitch and on_partial is None)
+                _speak(gathered, telling)
+                if pitch:
+                    _find_pitch(gathered, telling, workers)
         elif validate_audio:
             not_checked.append(f"librosa is not installed (pip install librosa), so {NOT_DECODED}.")
         _speak(gathered, telling)
+        if audit:
+            not_checked += _audit(gathered, telling, jobs or cores())
     finally:
         problem = kept.close()
     if problem is not None:
@@ -139,22 +151,62 @@ def _read_headers(gathered: Gathered, telling: _Telling) -> None:
         telling.partial(now=True)
 
 
-def _listen(gathered: Gathered, telling: _Telling, workers: Workers) -> None:
+def _listen(gathered: Gathered, telling: _Telling, workers: Workers, with_pitch: bool) -> None:
     """Measure all clips that the cache does not know, and make phonemes while the workers decode."""
     wanted = gathered.unheard()
     random.Random(_ORDER_SEED).shuffle(wanted)
     telling.begin("signal", len(gathered.paths) - len(wanted))
+    spans = [gathered.span(index) for index in wanted]
 
     def take(places: list[int], results: list[ClipMeasurements | Unreadable]) -> None:
         for place, result in zip(places, results, strict=True):
             gathered.take_measurement(wanted[place], result)
             gathered.speak(wanted[place])
 
-    def tell(done: int) -> None:
-        telling.progress(done)
-        telling.partial()
+    def take_both(places: list[int], results: list[tuple[ClipMeasurements | Unreadable, float | None]]) -> None:
+        take(places, [measured for measured, _ in results])
+        for place, (measured, pitch_hz) in zip(places, results, strict=True):
+            if isinstance(measured, ClipMeasurements):
+                gathered.take_pitch(wanted[place], pitch_hz)
 
-    workers.look(measure_spans, [gathered.span(index) for index in wanted], take, tell)
+    if with_pitch:
+        workers.look(measure_spans_with_pitch, spans, take_both, telling.tell)
+    else:
+        workers.look(measure_spans, spans, take, telling.tell)
+
+
+def _find_pitch(gathered: Gathered, telling: _Telling, workers: Workers) -> None:
+    """Of all clips whose pitch is not known yet, the suspicious ones first."""
+    wanted = gathered.unpitched()
+    if not wanted:
+        return
+    random.Random(_ORDER_SEED).shuffle(wanted)
+    so_far = telling.partial(now=True)
+    if so_far is not None:
+        suspicious = {finding.row for finding in so_far.findings if finding.severity != "info"}
+        wanted.sort(key=lambda index: gathered.dataset.utterances[index].row not in suspicious)
+    telling.begin("pitch", len(gathered.paths) - len(wanted))
+
+    def take(places: list[int], results: list[float | None]) -> None:
+        for place, pitch_hz in zip(places, results, strict=True):
+            gathered.take_pitch(wanted[place], pitch_hz)
+
+    workers.look(pitch_of_spans, [gathered.span(index) for index in wanted], take, telling.tell)
+
+
+def _audit(gathered: Gathered, telling: _Telling, jobs: int) -> list[str]:
+    """Whether texts and audio agree. A sentence where that can't be asked."""
+    from piper_core.dataset.audit import audit_problem
+
+    problem = audit_problem()
+    if problem is None and gathered.language is None:
+        problem = "The transcript audit needs piper-tts; install it with: pip install piper-tts."
+    if problem is not None:
+        return [f"{problem} So the texts were not held against the audio."]
+    telling.partial(now=True)
+    telling.begin("audit", 0)
+    gathered.audit(jobs, telling.progress)
+    return []
 
 
 def _speak(gathered: Gathered, telling: _Telling) -> None:
@@ -203,14 +255,21 @@ class _Telling:
         remaining_s = (now - self._started) / looked_at * left if looked_at else 0.0
         self._on_progress(InspectionProgress(self._done, self._total, remaining_s, self._stage))
 
-    def partial(self, now: bool = False) -> None:
-        """What is known by now, when it is time."""
+    def tell(self, looked_at: int) -> None:
+        """Both: so many clips were looked at, and what is known by now, when it is time."""
+        self.progress(looked_at)
+        self.partial()
+
+    def partial(self, now: bool = False) -> DatasetReport | None:
+        """What is known by now, when it is time and somebody wants to know."""
         started = time.monotonic()
         if self._on_partial is None or (started < self._partial_due and not now):
-            return
-        self._on_partial(PartialInspection(self._stage, self._done, self._total, self._report()))
+            return None
+        report = self._report()
+        self._on_partial(PartialInspection(self._stage, self._done, self._total, report))
         ended = time.monotonic()
         self._partial_due = ended + max(PARTIAL_EVERY_S, (ended - started) / PARTIAL_SHARE)
+        return report
 
 
 def _findings(clips: Sequence[Clip], checks: Mapping[str, Check]) -> list[Finding]:

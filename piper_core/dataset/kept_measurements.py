@@ -28,7 +28,7 @@ _STAMPED = "clip BLOB PRIMARY KEY, file_bytes INTEGER, mtime_ns INTEGER"
 _TABLES = {
     "clips": f"{_STAMPED}, problem, {', '.join(_KEPT)}",
     "pitches": f"{_STAMPED}, pitch_hz",
-    "audits": f"{_STAMPED}, language, text BLOB, transcript_cost",
+    "audits": "clip BLOB PRIMARY KEY, of BLOB, transcript_cost",
     "texts": "text BLOB, language, phonemes, unknown, phoneme_count, PRIMARY KEY (text, language)",
 }
 _VERSION = zlib.crc32(repr((_FORMAT, MEASURE_VERSION, _TABLES)).encode()) >> 1
@@ -106,16 +106,16 @@ class KeptMeasurements:
         """For the next inspection."""
         self._keep("pitches", (_key(clip), *stamp, pitch_hz))
 
-    def audits(
-        self, clips: Sequence[str], stamps: Sequence[Stamp | None], texts: Sequence[str], language: str
-    ) -> dict[int, float | None]:
-        """Index of a clip that was audited with its text -> cost, or None where it could not be."""
-        rows = self._still_true("audits", "language, text, transcript_cost", clips, stamps)
-        return {i: cost for i, spoken, text, cost in rows if spoken == language and text == _key(texts[i])}
+    def audits(self, clips: Sequence[str], of: bytes) -> dict[int, float | None]:
+        """Index of a clip with a cost from the audit `of` these clips and texts -> cost, None where it has none."""
+        rows = self._rows("SELECT clip, transcript_cost FROM audits WHERE of = ?", of)
+        costs = {clip: cost for clip, cost in rows}
+        keys = [_key(clip) for clip in clips]
+        return {index: costs[key] for index, key in enumerate(keys) if key in costs}
 
-    def keep_audit(self, clip: str, stamp: Stamp, text: str, language: str, cost: float | None) -> None:
+    def keep_audit(self, clip: str, of: bytes, cost: float | None) -> None:
         """For the next inspection."""
-        self._keep("audits", (_key(clip), *stamp, language, _key(text), cost))
+        self._keep("audits", (_key(clip), of, cost))
 
     def spoken_texts(self, language: str) -> dict[str, SpokenText]:
         """Every text whose phonemes in `language` are known."""
@@ -148,7 +148,7 @@ class KeptMeasurements:
                 if stamps[index] == (size, mtime_ns):
                     yield (index, *values)
 
-    def _rows(self, query: str, *parameters: str) -> Iterable[tuple[Any, ...]]:
+    def _rows(self, query: str, *parameters: str | bytes) -> Iterable[tuple[Any, ...]]:
         if self._database is None:
             return ()
         try:

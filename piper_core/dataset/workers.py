@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from piper_core.dataset.audio import MEASURE_VERSION, ClipMeasurements, Unreadable, has_librosa, measure
+from piper_core.dataset.audio import (
+    MEASURE_VERSION,
+    AudioError,
+    ClipMeasurements,
+    Unreadable,
+    has_librosa,
+    load_clip,
+    measure,
+    measure_with_pitch,
+)
+from piper_core.dataset.pitch import median_pitch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -73,7 +83,24 @@ class Workers:
 
 def measure_spans(spans: list[Span]) -> list[ClipMeasurements | Unreadable]:
     """Each clip measured: what a worker does with a batch."""
-    return [measure(Path(path)) for path, _, _ in spans]
+    return [measure(Path(path), offset_s, length_s) for path, offset_s, length_s in spans]
+
+
+def measure_spans_with_pitch(spans: list[Span]) -> list[tuple[ClipMeasurements | Unreadable, float | None]]:
+    """Each clip measured, its pitch in the same decode."""
+    return [measure_with_pitch(Path(path), offset_s, length_s) for path, offset_s, length_s in spans]
+
+
+def pitch_of_spans(spans: list[Span]) -> list[float | None]:
+    """Each clip's median pitch in Hz; None where there is none, or no clip."""
+    return [_pitch(Path(path), offset_s, length_s) for path, offset_s, length_s in spans]
+
+
+def _pitch(path: Path, offset_s: float, length_s: float | None) -> float | None:
+    try:
+        return median_pitch(*load_clip(path, offset_s=offset_s, length_s=length_s))
+    except AudioError:  # it could be read a moment ago: the next inspection tells that the file has changed
+        return None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -26,8 +27,9 @@ from tests.dataset.test_inspection import babble, spoken
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were decoded."""
     names: list[str] = []
-    real = workers.measure
-    monkeypatch.setattr(workers, "measure", lambda path: names.append(path.name) or real(path))
+    real, both = workers.measure, workers.measure_with_pitch
+    monkeypatch.setattr(workers, "measure", lambda path, *span: names.append(path.name) or real(path, *span))
+    monkeypatch.setattr(workers, "measure_with_pitch", lambda path, *span: names.append(path.name) or both(path, *span))
     return names
 
 
@@ -221,3 +223,50 @@ def test_partial_reports_grow_into_the_last(tmp_path: Path, monkeypatch: pytest.
     assert order != list(range(1, len(order) + 1)), "a random choice of the clips is heard first"
     assert [row.row for row in some.report.utterances] == list(range(1, 31))
     assert seen[-1].report == report
+
+
+def test_pitch_comes_last_where_somebody_looks_on_and_is_the_same(
+    demo_dataset: Path, tmp_path: Path, measured: list[str]
+) -> None:
+    at_once = inspect(demo_dataset)
+    stages: list[str] = []
+    staged = inspect(
+        demo_dataset,
+        cache_dir=tmp_path,
+        on_partial=lambda _: None,
+        on_progress=lambda progress: stages.append(progress.stage),
+    )
+    assert staged == at_once
+    assert list(dict.fromkeys(stages)) == ["headers", "signal", "pitch"]
+    pitches = [row.to_dict()["pitch_hz"] for row in staged.utterances]
+    assert all(60 < pitch < 500 for pitch in pitches if pitch is not None)
+    assert sum(pitch is not None for pitch in pitches) >= 10
+    measured.clear()
+    assert inspect(demo_dataset, cache_dir=tmp_path) == at_once
+    assert measured == []
+    without = inspect(demo_dataset, cache_dir=tmp_path / "other", pitch=False)
+    assert {row.to_dict()["pitch_hz"] for row in without.utterances} == {None}
+    assert inspect(demo_dataset, cache_dir=tmp_path / "other") == at_once, "the pitch alone is made up for"
+
+
+def test_an_audit_is_kept_until_anything_changes(
+    demo_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from piper_core.dataset import audit
+
+    folder = tmp_path / "set"
+    shutil.copytree(demo_dataset, folder)
+    calls: list[int] = []
+    real = audit.transcript_costs
+    monkeypatch.setattr(audit, "transcript_costs", lambda items, *rest: calls.append(len(items)) or real(items, *rest))
+    plain = inspect(folder, cache_dir=tmp_path / "cache")
+    assert {row.to_dict()["transcript_cost"] for row in plain.utterances} == {None}
+    first = inspect(folder, cache_dir=tmp_path / "cache", audit=True)
+    assert all(row.to_dict()["transcript_cost"] is not None for row in first.utterances)
+    assert inspect(folder, cache_dir=tmp_path / "cache", audit=True) == first
+    assert calls == [12]
+    rows = (folder / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    name, _, text = rows[0].partition("|")
+    (folder / "metadata.csv").write_text("\n".join([f"{name}|{text} And more.", *rows[1:]]), encoding="utf-8")
+    inspect(folder, cache_dir=tmp_path / "cache", audit=True)
+    assert calls == [12, 12]

@@ -188,8 +188,10 @@ def test_a_second_look_decodes_only_what_changed(tmp_path: Path, monkeypatch: py
     folder = spoken(tmp_path / "set", {f"c{i}": babble(i) for i in range(4)})
     first = inspect(folder, cache_dir=tmp_path / "cache")
     decoded: list[str] = []
-    real = workers.measure
-    monkeypatch.setattr(workers, "measure", lambda path: decoded.append(path.name) or real(path))
+    real = workers.measure_with_pitch
+    monkeypatch.setattr(
+        workers, "measure_with_pitch", lambda path, *span: decoded.append(path.name) or real(path, *span)
+    )
     assert inspect(folder, cache_dir=tmp_path / "cache") == first
     assert decoded == []
     soundfile.write(folder / "wavs/c2.wav", babble(77, duration_s=2.0), RATE)
