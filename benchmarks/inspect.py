@@ -1,0 +1,171 @@
+"""How quickly a dataset is inspected, cold and warm, beside decoding alone and beside the usual libraries in a loop.
+
+    python -m benchmarks.inspect --dataset FOLDER [--clips 13100] [--repeats 3] [--sample 200] [--warm 13100 100000]
+
+The clips are links to those of FOLDER under names of their own. Cold is the engine's own `inspect` without kept
+measurements, pitch and audit (headers, every signal check, texts, findings, report), in this process, after one
+inspection of a few clips: numba's loops are compiled once a machine (`first_s`). The system's own cache of file pages
+can't be dropped from here; the first of the runs fills it. `decode` reads the same files to float32 on the same number
+of threads and looks at nothing. `libraries` is one thread's librosa.load, librosa.effects.trim, NeMo Speech Data
+Explorer's bandwidth and pyloudnorm over a seeded sample of the clips, per second of audio. The three are interleaved;
+figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.prepare import processor
+from benchmarks.scale import link_dataset
+from piper_core.dataset.audio import MAX_CLIP_S, ClipMeasurements
+from piper_core.dataset.decoding import decode
+from piper_core.dataset.inspection import inspect
+from piper_core.dataset.layouts import read_dataset
+from piper_core.dataset.report import DatasetReport
+from piper_core.system.cores import cores
+
+PACKAGES = ("soundfile", "librosa", "numba", "numpy", "scipy", "pyloudnorm")
+_SEED = 20_260
+_BATCH = 32
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Seconds on the clock, seconds of processor time of all threads, and what came out."""
+    started, used = time.perf_counter(), processor_s()
+    result = work()
+    return time.perf_counter() - started, processor_s() - used, result
+
+
+def processor_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def cold(folder: Path) -> DatasetReport:
+    return inspect(folder, cache_dir=None, pitch=False, audit=False)
+
+
+def decode_all(paths: Sequence[Path], pool: ThreadPoolExecutor) -> None:
+    def decode_some(some: Sequence[Path]) -> None:
+        for path in some:
+            decode(path, MAX_CLIP_S)
+
+    for _ in pool.map(decode_some, [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]):
+        pass
+
+
+def by_libraries(paths: Sequence[Path]) -> float:
+    """Seconds of audio that were measured."""
+    import librosa
+    import pyloudnorm
+
+    audio_s = 0.0
+    for path in paths:
+        audio, rate = librosa.load(path, sr=None)
+        librosa.effects.trim(audio)
+        spectrum = np.mean(np.abs(librosa.stft(audio, n_fft=512, window="blackmanharris")) ** 2, axis=1)
+        level_db = librosa.power_to_db(spectrum, ref=np.max)
+        np.flatnonzero(level_db > -50).max()
+        if audio.size >= 0.4 * rate:
+            pyloudnorm.Meter(rate).integrated_loudness(audio)
+        audio_s += audio.size / rate
+    return audio_s
+
+
+def warm_s(source: Path, clips: int, repeats: int) -> list[float]:
+    """Seconds of each second inspection of `clips` clips, measurements kept from a first."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = link_dataset(source, Path(scratch) / "linked", clips)
+        kept = Path(scratch) / "kept"
+        inspect(folder, cache_dir=kept, pitch=False, audit=False)
+        return [timed(lambda: inspect(folder, cache_dir=kept, pitch=False, audit=False))[0] for _ in range(repeats)]
+
+
+def spread(values: Sequence[float]) -> list[float]:
+    """Least and most."""
+    return [round(min(values), 3), round(max(values), 3)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, required=True, help="real speech whose clips are linked to")
+    parser.add_argument("--clips", type=int, default=13_100)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sample", type=int, default=200, help="clips that the libraries measure each time")
+    parser.add_argument("--warm", type=int, nargs="*", default=[13_100, 100_000], help="clips of second inspections")
+    options = parser.parse_args()
+    ours, decoding, libraries = [], [], []
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(cores()) as pool:
+        few = link_dataset(options.dataset, Path(scratch) / "few", 8)
+        first_s, _, _ = timed(lambda: cold(few))
+        folder = link_dataset(options.dataset, Path(scratch) / "linked", options.clips)
+        paths = [utterance.path for utterance in read_dataset(folder).utterances]
+        by_libraries(paths[:8])
+        for repeat in range(options.repeats):
+            sample = random.Random(_SEED + repeat).sample(paths, min(options.sample, len(paths)))
+            decoding.append(timed(lambda: decode_all(paths, pool)))
+            ours.append(timed(lambda: cold(folder)))
+            libraries.append(timed(lambda sample=sample: by_libraries(sample)))  # type: ignore[misc]
+    report = ours[0][2]
+    measured = [row.clip for row in report.utterances if isinstance(row.clip, ClipMeasurements)]
+    if len(measured) != options.clips:
+        raise SystemExit("Not every clip was measured: the figures would mean nothing.")
+    audio_s = sum(one.duration_s for one in measured)
+    wall = {name: [run[0] for run in runs] for name, runs in (("ours", ours), ("decode", decoding))}
+    of_libraries = [seconds / heard_s for seconds, _, heard_s in libraries]
+    ours_s, decode_s = statistics.median(wall["ours"]), statistics.median(wall["decode"])
+    warm = {clips: warm_s(options.dataset, clips, options.repeats) for clips in options.warm}
+    print(
+        json.dumps(
+            {
+                "benchmark": "inspect",
+                "times_real_time": round(audio_s / ours_s),
+                "times_decode": round(ours_s / decode_s, 2),
+                "ratio_libraries": round(statistics.median(of_libraries) * audio_s / ours_s, 1),
+                **{f"warm_{clips}_s": round(statistics.median(seconds), 2) for clips, seconds in warm.items()},
+                "warm_s": round(statistics.median(warm[options.warm[0]]), 2) if warm else None,
+                "cold_s": round(ours_s, 2),
+                "decode_s": round(decode_s, 2),
+                "decode_times_real_time": round(audio_s / decode_s),
+                "processor_ms_per_clip": round(1000 * statistics.median(run[1] for run in ours) / options.clips, 3),
+                "decode_processor_ms_per_clip": round(
+                    1000 * statistics.median(run[1] for run in decoding) / options.clips, 3
+                ),
+                "libraries_times_real_time": round(1 / statistics.median(of_libraries)),
+                "first_s": round(first_s, 2),
+                "audio_s": round(audio_s),
+                "clips": options.clips,
+                "sample": options.sample,
+                "repeats": options.repeats,
+                "spread": {
+                    "cold_s": spread(wall["ours"]),
+                    "decode_s": spread(wall["decode"]),
+                    "libraries_times_real_time": spread([1 / value for value in of_libraries]),
+                    **{f"warm_{clips}_s": spread(seconds) for clips, seconds in warm.items()},
+                },
+                "page_cache_dropped": False,
+                "cores": cores(),
+                "machine": processor(),
+                "python": platform.python_version(),
+                "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
