@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import secrets
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -31,6 +34,22 @@ try:
 except SettingError as error:
     sys.exit(f"Piper Studio can't start: {error}")
 TOKEN = access.token_in_force(OWN_TOKEN, st.get_option("server.address"), make_token=secrets.token_urlsafe(24))
+
+
+SLOW_IMPORTS = ("pandas", "piper_core.dataset.text", "piper_core.dataset.inspection", "librosa.effects")
+
+
+@contextlib.asynccontextmanager
+async def import_ahead(app: st.App) -> AsyncIterator[None]:
+    """While the browser still loads: what the first page and the first inspection would wait for, two seconds."""
+
+    def import_all() -> None:
+        for name in SLOW_IMPORTS:
+            with contextlib.suppress(ImportError):  # an optional package: the page that needs it says so
+                importlib.import_module(name)
+
+    threading.Thread(target=import_all, name="import ahead", daemon=True).start()
+    yield
 
 
 class Guard:
@@ -111,6 +130,7 @@ app = st.App(
         Route("/plotly.min.js", chart_library),
     ],
     middleware=[Middleware(Guard)],
+    lifespan=import_ahead,
     exception_handlers={SettingError: say_setting},
 )
 
