@@ -102,14 +102,14 @@ def setup_times(page: Page, url: str, clips: int) -> dict[str, float]:
     box = page.get_by_label("Search", exact=True)
     caption = page.get_by_test_id("stCaptionContainer")
     for word in SEARCHES:
-        before = caption.filter(has_text="clips. Click").first.inner_text()
+        before = caption.filter(has_text=" clips. ").first.inner_text()
 
         def search(word: str = word, before: str = before) -> None:
             box.fill(word)
             box.press("Enter")
             page.wait_for_function(
                 "before => [...document.querySelectorAll('[data-testid=stCaptionContainer]')]"
-                ".some(e => e.innerText.includes('clips. Click') && e.innerText !== before)",
+                ".some(e => e.innerText.includes(' clips. ') && e.innerText !== before)",
                 arg=before,
             )
 

@@ -18,8 +18,6 @@ from pages.components.dataset import (
     report_view,
 )
 from pages.components.dataset.dataset_views import View
-from piper_core.dataset.layouts import DatasetError
-from piper_core.dataset.text import TextError
 from piper_core.settings import SettingError, Settings
 
 # What can be looked at. Only the chosen one is computed: `?dataset=...&view=clips` opens it at once.
@@ -62,34 +60,29 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
         if st.button("Another dataset", icon=":material/swap_horiz:", key="choose_another"):
             dataset_choice.forget()
 
-# Inspect, beside the page: texts and headers first, then the audio.
+# Inspect, beside the page. What is known is shown as it comes.
 inspections = st.session_state.get("inspections", 0) + again
 st.session_state["inspections"] = inspections
 try:
-    job = inspection_job.inspection(
-        inspection_job.InspectionRequest(
-            folder=str(folder),
-            language=language,
-            validate_audio=settings.enable_audio_validation,
-            cache_dir=str(settings.cache_dir / "inspection"),
-            fingerprint=inspection_job.fingerprint(folder),
-        ),
-        again=inspections,
-    )
-    done = job.done
-    seen = job.result() if done else job.preview
-except inspection_job.InspectionStopped:
-    seen = job.preview
-    st.warning("The inspection was stopped, so the sound of the clips is not checked.", icon=":material/stop_circle:")
-except (DatasetError, TextError, OSError) as error:
-    st.error(str(error))
+    fingerprint = inspection_job.fingerprint(folder)
+except OSError as error:
+    st.error(f"{folder} can't be read ({error.strerror}); check its permissions.")
     st.stop()
-if not done:
-    inspection_view.show_progress(job, preview_is_shown=seen is not None)
-elif seen is not None and seen is not job.preview:
-    for sentence in seen.report.not_checked:
-        st.warning(sentence, icon=":material/hearing_disabled:")
+job = inspection_job.inspection(
+    inspection_job.InspectionRequest(
+        folder=str(folder),
+        language=language,
+        validate_audio=settings.enable_audio_validation,
+        cache_dir=str(settings.cache_dir / "inspection"),
+        fingerprint=fingerprint,
+    ),
+    again=inspections,
+)
+news, seen = job.news, job.seen
+inspection_view.show(job, news)
 if seen is None:
+    if job.glimpse is not None and not job.done:
+        report_view.show_glimpse(job.glimpse)
     st.stop()
 
 # Show: the totals, and the view that was chosen.

@@ -19,7 +19,7 @@ from piper_core.dataset.checks import CHECKS, Check, Finding, moved
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.gathered import Gathered
 from piper_core.dataset.kept_measurements import KeptMeasurements
-from piper_core.dataset.layouts import read_dataset
+from piper_core.dataset.layouts import Dataset, read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
 from piper_core.dataset.text_rules import main_script
 from piper_core.dataset.workers import (
@@ -76,6 +76,7 @@ def inspect(
     audit: bool = False,
     pitch: bool = True,
     cache_dir: Path | None = None,
+    on_dataset: Callable[[Dataset], None] | None = None,
     on_progress: Callable[[InspectionProgress], None] | None = None,
     on_partial: Callable[[PartialInspection], None] | None = None,
     checks: Mapping[str, Check] = CHECKS,
@@ -87,7 +88,8 @@ def inspect(
     `jobs` threads (default: one a core) decode; `cache_dir` keeps measurements, so that a second look takes a moment,
     and a stopped inspection goes on where it was. `pitch` and `audit` (does the text belong to the audio?) come last.
     `sample_rate` is the voice's, in Hz (default: the table's). `on_progress` may raise to stop; `on_partial` is given
-    what is known so far, first when all headers are read. Both are called in this thread, now and then.
+    what is known so far, first when all headers are read. Both are called in this thread, now and then; before them,
+    `on_dataset` gets what the metadata says.
     `dask` is the address or the scheduler file of a dask.distributed cluster that decodes in place of our threads.
     Without `validate_audio`, or without librosa, `not_checked` of the report says what was left out.
     Raises DatasetError when the folder is no dataset, TextError for a language that espeak-ng lacks,
@@ -98,6 +100,8 @@ def inspect(
     not_checked: list[str] = []
     speaks = _check_language(language, not_checked)
     dataset = read_dataset(folder, metadata)
+    if on_dataset is not None:
+        on_dataset(dataset)
     if not validate_audio:
         not_checked.append(f"Audio validation is off (ENABLE_AUDIO_VALIDATION=false), so {NOT_DECODED}.")
     kept = KeptMeasurements.open(cache_dir, dataset.folder)

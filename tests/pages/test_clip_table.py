@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,10 +11,15 @@ from pages.components.dataset.clip_table import (
     ClipFilter,
     clip_rows,
     filter_rows,
-    findings_of,
     findings_summary,
+    in_order,
+    severity_of_kinds,
     totals,
 )
+from pages.components.dataset.inspection_job import Inspected
+
+if TYPE_CHECKING:
+    from piper_core.dataset.report import DatasetReport
 
 
 def _finding(code: str, severity: str, owner: str | None, row: int | None, message: str) -> dict[str, Any]:
@@ -51,6 +56,14 @@ def report(clips: int = 6) -> dict[str, Any]:
     return {"schema_version": 1, "summary": {}, "findings": findings, "utterances": utterances}
 
 
+def inspected(told: dict[str, Any]) -> Inspected:
+    class Report:
+        def to_dict(self) -> dict[str, Any]:
+            return told
+
+    return Inspected.of(cast("DatasetReport", Report()))
+
+
 def test_rows_carry_their_findings_and_the_worst_of_them() -> None:
     rows = clip_rows(report())
     assert rows["findings"].tolist() == [["silent", "loudness"], ["loudness"], ["channels"], [], [], []]
@@ -58,10 +71,33 @@ def test_rows_carry_their_findings_and_the_worst_of_them() -> None:
     assert rows["worst"].tolist() == ["error", "warning", "info", "none", "none", "none"]
 
 
+def test_the_index_is_the_place_in_the_report_so_that_later_findings_move_no_clip() -> None:
+    assert clip_rows(report()).index.tolist() == [1, 2, 5, 0, 3, 4]
+    assert clip_rows(report() | {"findings": []}).index.tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_clip_has_its_own_findings_and_those_it_shares_with_most() -> None:
-    rows, told = clip_rows(report()), report()
-    messages = [[finding["message"] for finding in findings_of(rows.loc[i].to_dict(), told)] for i in range(4)]
+    seen = inspected(report())
+    clips = [clip for _, clip in seen.rows.iterrows()]
+    messages = [[finding["message"] for finding in seen.findings_of(clip)] for clip in clips[:4]]
     assert messages == [["quiet", "silent"], ["loud"], ["most have two"], []]
+
+
+def test_clips_in_order_of_a_measurement_the_unknown_ones_last() -> None:
+    told = report()
+    for utterance, level in zip(told["utterances"], [3.0, 1.0, None, 2.0, 2.0, None], strict=True):
+        utterance["loudness_lufs"] = level
+    rows = clip_rows(told).sort_index()
+    assert in_order(rows, "loudness_lufs").index.tolist() == [1, 3, 4, 0, 2, 5]
+    assert in_order(rows, "loudness_lufs", descending=True).index.tolist() == [0, 3, 4, 1, 2, 5]
+
+
+def test_a_kind_has_the_worst_severity_that_it_was_raised_with() -> None:
+    told = report()
+    told["findings"].append(_finding("loudness", "error", "clip-00003", 4, "much too loud"))
+    assert severity_of_kinds(findings_summary(told)) == {
+        "silent": "error", "loudness": "error", "dataset-size": "warning", "channels": "info",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

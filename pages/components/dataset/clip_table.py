@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 SEVERITIES = ("error", "warning", "info")
@@ -31,11 +32,34 @@ class ClipFilter:
 def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
     """A row a clip, the worst first, then in the manifest's order: text, measurements, `findings` and `worst`.
 
-    `findings` are codes, the worst first; `worst` is the worst severity among them or `NO_FINDING`.
+    `findings` are codes, the worst first; `worst` is the worst severity among them or `NO_FINDING`; `folded` is what a
+    search looks through. The index is the clip's place in the report, which stays when other findings come in.
     """
-    frame = pd.DataFrame.from_records(list(report["utterances"]))
-    if frame.empty:
-        return pd.DataFrame(columns=[*_FIRST, "usable", "path", "row"])
+    utterances = report["utterances"]
+    if not utterances:
+        return pd.DataFrame(columns=[*_FIRST, "usable", "path", "row", "folded"])
+    columns: dict[str, Any] = {
+        name: _values([utterance.get(name) for utterance in utterances]) for name in utterances[0] if name != "codes"
+    }
+    columns["duration_s"] = np.asarray(columns["duration_s"], dtype=float)
+    ranks, columns["findings"] = _ranked(report)
+    names = np.array([*SEVERITIES, NO_FINDING], dtype=object)
+    columns["worst"] = names[ranks]
+    columns["folded"] = [
+        f"{name}\n{text}".casefold() for name, text in zip(columns["utterance_id"], columns["text"], strict=True)
+    ]
+    frame = pd.DataFrame({name: columns.pop(name) for name in _FIRST} | columns, copy=False)
+    return frame.take(np.argsort(ranks, kind="stable"))
+
+
+def _values(values: list[Any]) -> Any:
+    """Numbers among which some are unknown as floats, with NaN in their place; all else as it is."""
+    kinds = set(map(type, values))
+    return np.array(values, dtype=float) if kinds in ({float, type(None)}, {int, type(None)}) else values
+
+
+def _ranked(report: Mapping[str, Any]) -> tuple[np.ndarray, list[list[str]]]:
+    """Of each utterance the rank of its worst finding, and its codes, the worst first."""
     own: dict[tuple[int, str], int] = {}
     shared: dict[str, int] = {}
     for finding in report["findings"]:
@@ -47,55 +71,45 @@ def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
             key = (finding["row"], finding["code"])
             own[key] = min(rank, own.get(key, rank))
     none = len(SEVERITIES)
-    names = [*SEVERITIES, NO_FINDING]
-    ranked = [
-        sorted((own.get((row, code), shared.get(code, none)), code) for code in codes)
-        for row, codes in zip(frame["row"], frame["codes"], strict=True)
-    ]
-    frame["findings"] = [[code for _, code in found] for found in ranked]
-    frame["worst"] = [names[found[0][0] if found else none] for found in ranked]
-    frame = frame.drop(columns="codes")
-    frame["duration_s"] = frame["duration_s"].astype(float)
-    frame = frame.sort_values("worst", key=lambda worst: worst.map(names.index), kind="stable", ignore_index=True)
-    return frame[[*_FIRST, *(name for name in frame.columns if name not in _FIRST)]]
+    ranks = np.full(len(report["utterances"]), none)
+    findings: list[list[str]] = []
+    for place, utterance in enumerate(report["utterances"]):
+        row = utterance["row"]
+        ranked = sorted((own.get((row, code), shared.get(code, none)), code) for code in utterance["codes"])
+        findings.append([code for _, code in ranked])
+        if ranked:
+            ranks[place] = ranked[0][0]
+    return ranks, findings
 
 
 def filter_rows(frame: pd.DataFrame, chosen: ClipFilter, left_out: Collection[int] = ()) -> pd.DataFrame:
     """The rows of `frame` that pass every restriction of `chosen`, in their order; `left_out` are numbers of rows."""
-    keep = pd.Series(True, index=frame.index)
+    keep = np.ones(len(frame), dtype=bool)
     if chosen.kinds:
         kinds = set(chosen.kinds)
-        keep &= frame["findings"].map(lambda codes: not kinds.isdisjoint(codes)).astype(bool)
+        keep &= np.fromiter((not kinds.isdisjoint(codes) for codes in frame["findings"]), bool, len(frame))
     if chosen.severities:
-        keep &= frame["worst"].isin(chosen.severities)
+        keep &= frame["worst"].isin(chosen.severities).to_numpy()
     if chosen.speakers:
-        keep &= frame["speaker"].isin(chosen.speakers)
+        keep &= frame["speaker"].isin(chosen.speakers).to_numpy()
     if chosen.usable_only:
-        keep &= frame["usable"].astype(bool)
+        keep &= frame["usable"].to_numpy(dtype=bool)
     if chosen.left_out_only:
-        keep &= frame["row"].isin(list(left_out))
+        keep &= frame["row"].isin(list(left_out)).to_numpy()
     for word in chosen.search.casefold().split():
-        found = frame["text"].str.casefold().str.contains(word, regex=False)
-        keep &= found | frame["utterance_id"].str.casefold().str.contains(word, regex=False)
-    return frame[keep]
+        keep &= np.fromiter((word in folded for folded in frame["folded"]), bool, len(frame))
+    return frame if keep.all() else frame[keep]
 
 
-def findings_of(clip: Mapping[str, Any], report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The findings in `report` about `clip`, a row of the table, and those that it shares with most of the set."""
-    return [
-        finding
-        for finding in report["findings"]
-        if finding["row"] == clip["row"] or (finding["clips"] > 1 and finding["code"] in clip["findings"])
-    ]
+def in_order(frame: pd.DataFrame, by: str, *, descending: bool = False) -> pd.DataFrame:
+    """The rows by the measurement `by`, those where it is unknown last; equal ones keep their order."""
+    values = frame[by].to_numpy(dtype=float)
+    return frame.take(np.argsort(-values if descending else values, kind="stable"))
 
 
-def severity_of_kinds(report: Mapping[str, Any]) -> dict[str, str]:
-    """Each kind of finding in `report` -> the worst severity that it has there."""
-    ranks: dict[str, int] = {}
-    for finding in report["findings"]:
-        rank = SEVERITIES.index(finding["severity"])
-        ranks[finding["code"]] = min(rank, ranks.get(finding["code"], rank))
-    return {code: SEVERITIES[rank] for code, rank in ranks.items()}
+def severity_of_kinds(kinds: pd.DataFrame) -> dict[str, str]:
+    """Each kind of finding in `kinds`, as `findings_summary` gives them -> the worst severity that it has there."""
+    return dict(zip(kinds["code"][::-1], kinds["severity"][::-1], strict=True))
 
 
 def findings_summary(report: Mapping[str, Any]) -> pd.DataFrame:

@@ -9,28 +9,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.components import player, quantities
-from pages.components.dataset import dataset_figures
+from pages.components import player
+from pages.components.dataset import dataset_figures, measurements
 from pages.components.dataset.report_view import BADGE, plain_text
 from pages.components.theme import CHART_CONFIG
 from piper_core.dataset import audio, text
 
 LONGEST_SHOWN_S = 60.0
 """Longer clips are heard and drawn to here: the browser has to hold it."""
-_UNITS = {"s": "s", "dbfs": "dBFS", "db": "dB", "lufs": "LUFS", "hz": "Hz", "bytes": "bytes", "percent": "%"}
-_LABELS = {"rms": "RMS", "dc offset": "DC offset", "non finite samples": "Non-finite samples", "subtype": "Encoding"}
-_NOT_MEASUREMENTS = {
-    "utterance_id",
-    "path",
-    "text",
-    "written_text",
-    "speaker",
-    "usable",
-    "row",
-    "worst",
-    "findings",
-    "audio_hash",
-}
 
 
 def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder: Path, language: str) -> None:
@@ -43,23 +29,7 @@ def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder:
     _show_phonemes(words, language)
     path = Path(str(clip["path"]))
     _show_audio(path if path.is_absolute() else folder / path, str(clip["utterance_id"]))
-    _show_measurements(measurements(clip))
-
-
-def measurements(clip: Mapping[str, Any]) -> dict[str, str]:
-    """What was measured in `clip`, as words: the unit is taken from the name's end, as in `peak_dbfs`."""
-    shown = {}
-    for name, value in clip.items():
-        if name in _NOT_MEASUREMENTS or value is None or isinstance(value, (list, dict)):
-            continue
-        if isinstance(value, float) and np.isnan(value):
-            continue
-        stem, _, last = name.rpartition("_")
-        unit = _UNITS.get(last, "")
-        label = (stem if unit and stem else name).replace("_", " ")
-        label = _LABELS.get(label, label[:1].upper() + label[1:])
-        shown[label] = _number(name, value, "Hz" if name == "sample_rate" else unit)
-    return shown
+    _show_measurements(measurements.measured(clip))
 
 
 def _show_measurements(shown: Mapping[str, str]) -> None:
@@ -67,18 +37,6 @@ def _show_measurements(shown: Mapping[str, str]) -> None:
     for column, part in zip(st.columns(2), (lines[:half], lines[half:]), strict=True):
         if part:
             column.table(dict(part), border="horizontal", alt="Measurements of the clip")
-
-
-def _number(name: str, value: object, unit: str) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
-    if unit == "bytes":
-        return quantities.size(float(str(value)))
-    if isinstance(value, (float, np.floating)) and not float(value).is_integer():
-        return f"{value:,.2f} {unit}".strip()
-    if isinstance(value, (int, float, np.number)):
-        return f"{value:,.0f} {unit}".strip()
-    return str(value)
 
 
 def _show_phonemes(words: str, language: str) -> None:

@@ -1,13 +1,16 @@
 """An inspection that runs beside the pages: it goes on while other pages are looked at, and all sessions share it.
 
-Texts and headers come first, in seconds, so that a large dataset can be looked through while its audio is measured.
+What is known is there as it comes: what the metadata says at once, the headers in seconds, then the sound of the clips.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import threading
-from concurrent.futures import Future
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +18,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pages.components.dataset.clip_table import clip_rows
+from pages.components.dataset import clip_table
 from piper_core.dataset.journal import JOURNAL_NAME
 
 if TYPE_CHECKING:
-    from piper_core.dataset.inspection import InspectionProgress
+    from piper_core.dataset.inspection import InspectionProgress, PartialInspection
+    from piper_core.dataset.layouts import Dataset
     from piper_core.dataset.report import DatasetReport
 
-_OWN_OUTPUT = ("metadata.cleaned", JOURNAL_NAME)
+_OWN_OUTPUTS = ("metadata.cleaned", JOURNAL_NAME)
+_NEWS_EVERY_S = 2.0
+_NEWS_SHARE = 0.1
+"""Of the time goes at most into tables for the pages."""
+_GLIMPSED = 100
+"""Headers that stand for all in the first totals."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,35 @@ class InspectionRequest:
 
 
 @dataclass(frozen=True)
+class Glimpse:
+    """What the metadata says of a dataset, and the headers of a few of its clips: the first that can be told."""
+
+    clips: int
+    speakers: int
+    minutes: float
+    """Estimated from `looked_at` clips."""
+    sample_rates: tuple[int, ...]
+    """Hertz."""
+    looked_at: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Glimpse:
+        from piper_core.dataset.decoding import Unreadable, read_header
+
+        clips = dataset.utterances
+        some = clips[:: max(1, len(clips) // _GLIMPSED)][:_GLIMPSED]
+        read = (read_header(clip.path, clip.offset_s, clip.length_s) for clip in some)
+        headers = [header for header in read if not isinstance(header, Unreadable)]
+        return cls(
+            clips=len(clips),
+            speakers=max(1, len(dataset.speakers)),
+            minutes=sum(header.duration_s for header in headers) / 60 * len(clips) / max(1, len(some)),
+            sample_rates=tuple(sorted({header.sample_rate for header in headers})),
+            looked_at=len(some),
+        )
+
+
+@dataclass(frozen=True)
 class Inspected:
     """A report, and what the pages draw from it: worked out once, in the inspection's own thread."""
 
@@ -45,12 +83,27 @@ class Inspected:
     plain: dict[str, Any]
     """`report.to_dict()`."""
     rows: pd.DataFrame
-    """A row a clip."""
+    """A row a clip, the worst first; the index is the clip's place in the metadata."""
+    kinds: pd.DataFrame
+    """A row a kind of finding."""
+    findings: Mapping[int | None, Sequence[Mapping[str, Any]]]
+    """The clip's row in the metadata -> findings about it alone; those about the set under None."""
+    complete: bool = True
+    """Whether nothing more is to come."""
 
     @classmethod
-    def of(cls, report: DatasetReport) -> Inspected:
+    def of(cls, report: DatasetReport, complete: bool = True) -> Inspected:
         plain = report.to_dict()
-        return cls(report, plain, clip_rows(plain))
+        findings: dict[int | None, list[Mapping[str, Any]]] = {}
+        for finding in plain["findings"]:
+            findings.setdefault(finding["row"], []).append(finding)
+        return cls(report, plain, clip_table.clip_rows(plain), clip_table.findings_summary(plain), findings, complete)
+
+    def findings_of(self, clip: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Those about `clip`, a row of `rows`, and those that it shares with most of the set."""
+        shared = self.findings.get(None, ())
+        own = self.findings.get(clip["row"], ())
+        return [*own, *(one for one in shared if one["clips"] > 1 and one["code"] in clip["findings"])]
 
 
 class InspectionStopped(RuntimeError):
@@ -58,59 +111,90 @@ class InspectionStopped(RuntimeError):
 
 
 class InspectionJob:
-    """One inspection in a thread of its own. Read `progress`, `preview`, and, once `done`, `result()`."""
+    """One inspection in a thread of its own, and, when asked for, the audit of its transcripts after it.
+
+    `seen` is what is known by now and `news` counts how often that changed; once `done`, `problem` says what ended it
+    early: DatasetError, TextError, OSError or InspectionStopped.
+    """
 
     def __init__(self, request: InspectionRequest) -> None:
         self.request = request
         self.progress: InspectionProgress | None = None
-        self.preview: Inspected | None = None
-        """Texts and headers alone, while the audio is being measured."""
-        self._result: Future[Inspected] = Future()
+        self.glimpse: Glimpse | None = None
+        self.seen: Inspected | None = None
+        self.news = 0
+        self.problem: Exception | None = None
+        self.audits = False
+        """Whether transcripts were, or are being, compared with the audio."""
         self._stop = threading.Event()
-        threading.Thread(target=self._run, name=f"inspect {request.folder}", daemon=True).start()
+        self._ended = threading.Event()
+        self._next_news = 0.0
+        self._start()
 
     @property
     def done(self) -> bool:
-        """Whether the inspection has ended, well or not."""
-        return self._result.done()
-
-    def result(self) -> Inspected:
-        """What a `done` inspection found. Raises what ended it: DatasetError, OSError, InspectionStopped."""
-        return self._result.result(timeout=0)
+        """Whether it has ended, well or not."""
+        return self._ended.is_set()
 
     def stop(self) -> None:
         """Ask it to end at the next clip."""
         self._stop.set()
 
+    def audit(self) -> None:
+        """Compare the transcripts with the audio too. What was measured before is kept, and stays on the page."""
+        if self.done and self.problem is None:
+            self.audits = True
+            self._start()
+
+    def _start(self) -> None:
+        self._stop.clear()
+        self._ended.clear()
+        self.progress = None
+        threading.Thread(target=self._run, name=f"inspect {self.request.folder}", daemon=True).start()
+
     def _run(self) -> None:
         try:
-            self._result.set_result(self._inspect())
-        except BaseException as error:  # noqa: BLE001
-            # Not swallowed: result() raises it in the page's thread, where it can be shown.
-            self._result.set_exception(error)
+            self._learn(self._inspect(), complete=True)
+        except Exception as error:  # noqa: BLE001
+            # Not swallowed: the page's thread says or raises it.
+            self.problem = error
+        finally:
+            self.news += 1
+            self._ended.set()
 
-    def _inspect(self) -> Inspected:
+    def _inspect(self) -> DatasetReport:
         from piper_core.dataset.inspection import inspect
 
-        def heed(progress: InspectionProgress) -> None:
-            self.progress = progress
-            if self._stop.is_set():
-                raise InspectionStopped("The inspection was stopped.")
+        return inspect(
+            Path(self.request.folder),
+            language=self.request.language,
+            validate_audio=self.request.validate_audio,
+            audit=self.audits,
+            cache_dir=Path(self.request.cache_dir),
+            on_dataset=self._glimpse,
+            on_progress=self._heed,
+            on_partial=self._hear,
+        )
 
-        def look(validate_audio: bool) -> Inspected:
-            return Inspected.of(
-                inspect(
-                    Path(self.request.folder),
-                    language=self.request.language,
-                    validate_audio=validate_audio,
-                    cache_dir=Path(self.request.cache_dir),
-                    on_progress=heed,
-                )
-            )
+    def _glimpse(self, dataset: Dataset) -> None:
+        self.glimpse = Glimpse.of(dataset)
+        self.news += 1
 
-        if self.request.validate_audio:
-            self.preview = look(validate_audio=False)
-        return look(validate_audio=self.request.validate_audio)
+    def _heed(self, progress: InspectionProgress) -> None:
+        self.progress = progress
+        if self._stop.is_set():
+            raise InspectionStopped("The inspection was stopped.")
+
+    def _hear(self, partial: PartialInspection) -> None:
+        if self.seen is None or time.monotonic() >= self._next_news:
+            self._learn(partial.report, complete=False)
+
+    def _learn(self, report: DatasetReport, *, complete: bool) -> None:
+        started = time.monotonic()
+        self.seen = Inspected.of(report, complete)
+        self.news += 1
+        ended = time.monotonic()
+        self._next_news = ended + max(_NEWS_EVERY_S, (ended - started) / _NEWS_SHARE)
 
 
 def inspection(request: InspectionRequest, again: int = 0) -> InspectionJob:
@@ -126,15 +210,18 @@ def _shared(request: InspectionRequest) -> InspectionJob:
 def fingerprint(folder: Path) -> str:
     """A short hash over what tells that a dataset has changed: names and subfolders' times, manifests' sizes and times.
 
-    The cleaned manifest and the journal, which we write there ourselves, do not count.
-    Raises OSError for an unreadable folder.
+    The cleaned manifest and the journal, which we write there ourselves, do not count. Raises OSError for an
+    unreadable folder.
     """
     digest = hashlib.blake2b(digest_size=12)
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(_OWN_OUTPUT):
+    with os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.name.startswith(_OWN_OUTPUTS):
             continue
-        digest.update(entry.name.encode(errors="surrogateescape") + b"\0")
-        if entry.is_dir() or entry.suffix.lower() in (".csv", ".txt", ".json", ".jsonl", ".tsv"):
-            stat = entry.stat()
-            digest.update(f"{stat.st_mtime_ns} {stat.st_size}".encode())
+        digest.update(os.fsencode(entry.name) + b"\0")
+        if entry.name.lower().endswith((".csv", ".txt", ".json", ".jsonl", ".tsv")) or entry.is_dir():
+            with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere, or gone since
+                stat = entry.stat()
+                digest.update(f"{stat.st_mtime_ns} {stat.st_size}".encode())
     return digest.hexdigest()

@@ -1,30 +1,68 @@
-"""How far an inspection is."""
+"""How far an inspection is, what ended it, and what it left unchecked: one line that keeps its place on the page."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.dataset.inspection_job import InspectionJob
+from pages.components.dataset.inspection_job import InspectionJob, InspectionStopped
+from piper_core.dataset.inspection import Stage
+from piper_core.dataset.layouts import DatasetError
+from piper_core.dataset.text import TextError
+
+_DOING: dict[Stage, str] = {
+    "headers": "Reading headers",
+    "signal": "Listening to the clips",
+    "texts": "Reading the texts",
+    "pitch": "Measuring the pitch",
+    "audit": "Comparing transcripts with the audio",
+}
+_FIRST_LOOK_S, _LATER_LOOK_S = 0.2, 1.0
+_HEIGHT = 46
 
 
-@st.fragment(run_every=0.5)
-def show_progress(job: InspectionJob, *, preview_is_shown: bool) -> None:
-    """A bar that counts clips and time left; draws the page anew when there is more to show."""
-    if job.done or (job.preview is not None and not preview_is_shown):
+def show(job: InspectionJob, news: int) -> None:
+    """Progress while `job` runs, then what came of it; draws the page anew when there is more than the `news` shown."""
+    if not job.done:
+        # Until there is something to look at, a look costs nothing and every moment counts.
+        every_s = _FIRST_LOOK_S if job.seen is None else _LATER_LOOK_S
+        st.fragment(_progress, run_every=every_s)(job, news)
+        return
+    problem = job.problem
+    if isinstance(problem, InspectionStopped):
+        st.warning("The inspection was stopped: what it had not come to is not checked.", icon=":material/stop_circle:")
+    elif isinstance(problem, (DatasetError, TextError, OSError)):
+        st.error(str(problem))
+    elif problem is not None:
+        raise problem
+    elif job.seen is not None:
+        _ended(job)
+        for sentence in job.seen.report.not_checked:
+            st.warning(sentence, icon=":material/hearing_disabled:")
+
+
+def _progress(job: InspectionJob, news: int) -> None:
+    if job.done or job.news != news:
         st.rerun()
     progress = job.progress
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", height=_HEIGHT, border=False):
         if progress is None or progress.total == 0:
             st.progress(0.0, "Reading the dataset …")
         else:
-            line = progress_line(progress.done, progress.total, progress.remaining_s, decodes=preview_is_shown)
+            line = progress_line(progress.stage, progress.done, progress.total, progress.remaining_s)
             st.progress(min(1.0, progress.done / progress.total), line)
-        if st.button("Stop inspecting", icon=":material/stop:", key="stop_inspection", width=180):
+        if st.button("Stop inspecting", icon=":material/stop:", key="stop_inspection", width=200):
             job.stop()
 
 
-def progress_line(done: int, total: int, remaining_s: float, *, decodes: bool) -> str:
+def progress_line(stage: Stage, done: int, total: int, remaining_s: float) -> str:
     """As “Listening to the clips: 120 of 13,100, about 2 min left”."""
-    what = "Listening to the clips" if decodes else "Reading texts and headers"
-    return f"{what}: {done:,} of {total:,}, about {quantities.duration(remaining_s / 60)} left"
+    left = f", about {quantities.duration(remaining_s / 60)} left" if done < total else ""
+    return f"{_DOING[stage]}: {done:,} of {total:,}{left}"
+
+
+def _ended(job: InspectionJob) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", height=_HEIGHT, border=False
+    ):
+        st.caption("Every clip was looked at." if job.request.validate_audio else "Texts and headers were looked at.")

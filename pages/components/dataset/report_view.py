@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from pages.components.theme import CHART_CONFIG
 from piper_core.dataset.checks import CHECKS
 
 if TYPE_CHECKING:
-    from pages.components.dataset.inspection_job import Inspected
+    from pages.components.dataset.inspection_job import Glimpse, Inspected
     from piper_core.dataset.report import DatasetReport
 
 BADGE = {"error": "red", "warning": "orange", "info": "blue"}
@@ -26,20 +26,35 @@ _KINDS_HEIGHT = 480
 
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """The overview: what was found, and the shape of the set."""
-    show_findings(inspected.plain)
+    show_findings(inspected.kinds)
     show_shape(inspected.rows)
+
+
+def show_glimpse(glimpse: Glimpse) -> None:
+    """The first totals: the metadata's, and an estimate from a few clips."""
+    estimated = f"Estimated from {glimpse.looked_at:,} clips; every header is being read."
+    known = glimpse.looked_at == glimpse.clips
+    with st.grid(6, min_column_width=110):
+        st.metric("Clips", f"{glimpse.clips:,}", border=True)
+        st.metric(
+            "Minutes", f"{'' if known else '≈ '}{glimpse.minutes:,.1f}", border=True, help=None if known else estimated
+        )
+        st.metric("Speakers", f"{glimpse.speakers:,}", border=True)
+        st.metric("Sample rate", _rates(glimpse.sample_rates), border=True)
+        st.metric("Usable clips", "…", border=True)
+        st.metric("Left out", "…", border=True)
 
 
 def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Mapping[str, Any]) -> None:
     """Clips, minutes, speakers, and what of it is good to train on."""
     totals = clip_table.totals(rows, left_out)
-    rates = [f"{int(rate) / 1000:g} kHz" for rate in summary.get("sample_rates", {})]
-    rate = f"{rates[0]} +{len(rates) - 1}" if len(rates) > 1 else rates[0] if rates else "unknown"
+    rates = [int(rate) for rate in summary.get("sample_rates", {})]
+    mixed = f"Mixed: {', '.join(f'{rate / 1000:g} kHz' for rate in rates)}" if len(rates) > 1 else None
     with st.grid(6, min_column_width=110):
         st.metric("Clips", f"{totals['clips']:,.0f}", border=True)
         st.metric("Minutes", f"{totals['minutes']:,.1f}", border=True)
         st.metric("Speakers", f"{totals['speakers']:,.0f}", border=True)
-        st.metric("Sample rate", rate, border=True, help=f"Mixed: {', '.join(rates)}" if len(rates) > 1 else None)
+        st.metric("Sample rate", _rates(rates), border=True, help=mixed)
         st.metric(
             "Usable clips",
             f"{totals['usable']:,.0f}",
@@ -51,10 +66,17 @@ def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Mapping[
         )
 
 
-def show_findings(report: Mapping[str, Any]) -> None:
+def _rates(rates_hz: Sequence[int]) -> str:
+    """The most frequent rate, and how many others there are."""
+    if not rates_hz:
+        return "unknown"
+    others = f" +{len(rates_hz) - 1}" if len(rates_hz) > 1 else ""
+    return f"{rates_hz[0] / 1000:g} kHz{others}"
+
+
+def show_findings(kinds: pd.DataFrame) -> None:
     """Findings by kind, worst first: a chart, and a table with each kind's meaning, threshold and source."""
     st.subheader("What was found", anchor=False)
-    kinds = clip_table.findings_summary(report)
     if kinds.empty:
         st.success("Nothing was found: every clip passed every check that was made.", icon=":material/check_circle:")
         return

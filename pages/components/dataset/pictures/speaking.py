@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.components.dataset import clip_table, clip_view
+from pages.components.dataset import clip_view
 from pages.components.dataset.figures.histograms import durations
 from pages.components.dataset.figures.pitches import pitch_by_speaker
 from pages.components.dataset.figures.rates import outliers, rate_against_duration
@@ -42,7 +42,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
             st.caption("Click a point to see and hear its clip here.")
             return
         clip = found.iloc[0].to_dict()
-        clip_view.show(clip, clip_table.findings_of(clip, inspected.plain), folder, language)
+        clip_view.show(clip, inspected.findings_of(clip), folder, language)
 
 
 def _show_rates(rows: Any) -> None:
