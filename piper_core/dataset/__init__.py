@@ -15,6 +15,7 @@ The way of the data, a module a step:
 - `rules`       clips -> `Finding`s: `clip_columns` makes columns of numbers of them, `limits` says who crosses what,
                 `clip_rules` and `set_rules` say it in a sentence, about a clip and about the whole set
 - `change_points`  where a measurement steps along the recording; `vocabulary` counts characters and words
+- `sandbox`     what a limit that is moved would cost: clips, hours, phonemes
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
                 `workers` are who looks at the clips)

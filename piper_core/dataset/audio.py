@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from piper_core.dataset.bandwidth import bandwidth_hz, mean_power
+from piper_core.dataset.bandwidth import bandwidth_hz, frame_spectra, mean_power
 from piper_core.dataset.decoding import MAX_CLIP_S, AudioError, AudioHeader, Unreadable, decode, mono, read_header
 from piper_core.dataset.loudness import integrated_loudness
+from piper_core.dataset.noise_floor import floor_snr_db
 from piper_core.dataset.pitch import median_pitch
 from piper_core.dataset.silence import HOP, frame_levels, longest_pause, noise_level, speech_edges, speech_frames
 from piper_core.dataset.wada import snr_db
@@ -39,7 +40,7 @@ __all__ = [
     "waveform_envelope",
 ]
 
-MEASURE_VERSION = 3
+MEASURE_VERSION = 4
 """Raised whenever a measurement changes, so that kept ones are made again."""
 RAIL = 0.995
 """Share of full scale at which a sample counts as cut off (Hansen, Stauffer, Xia 2021)."""
@@ -86,6 +87,8 @@ class ClipMeasurements:
     """RMS of the quietest tenth of the frames; -200 where nothing is heard at all."""
     snr_db: float | None
     """Signal-to-noise ratio by WADA-SNR, within -20 and 100 dB; None in silence."""
+    floor_snr_db: float | None
+    """How far the clip lies above the noise in its quietest moments, band by band; None in silence."""
     bandwidth_hz: float | None
     """Where the spectrum ends in a cliff; half the rate where it has none. None in silence."""
     non_finite_samples: int
@@ -228,6 +231,7 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
     frames = frame_levels(energy)
     speech = speech_frames(frames)
     start, end = speech_edges(speech, audio.size)
+    spectra = frame_spectra(audio)
     return ClipMeasurements(
         duration_s=header.duration_s,
         sample_rate=rate,
@@ -248,7 +252,8 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
         longest_pause_s=longest_pause(speech) / rate,
         noise_dbfs=_dbfs(noise_level(frames, audio.size)),
         snr_db=snr_db(magnitudes / heard, logarithms / heard) if heard else None,
-        bandwidth_hz=bandwidth_hz(mean_power(audio), rate),
+        floor_snr_db=floor_snr_db(spectra),
+        bandwidth_hz=bandwidth_hz(mean_power(spectra), rate),
         non_finite_samples=non_finite,
         audio_hash=audio_hash,
     )

@@ -42,19 +42,26 @@ def bandwidth_hz(power: np.ndarray, sample_rate: int) -> float | None:
     return float(np.flatnonzero(level_db > middle_db)[-1]) * sample_rate / FFT_SIZE
 
 
-def mean_power(audio: np.ndarray) -> np.ndarray:
-    """Mean power [FFT_SIZE / 2 + 1] of float32 audio [N] over every other frame; a shorter clip is one frame."""
+def frame_spectra(audio: np.ndarray) -> np.ndarray:
+    """complex64 [frames, FFT_SIZE / 2 + 1] of float32 audio [N]: every other frame; a shorter clip is one frame."""
     from scipy.fft import rfft
 
-    from piper_core.dataset.signal_pass import summed_power, windowed
+    from piper_core.dataset.signal_pass import windowed
 
     if audio.size < FFT_SIZE:
         audio = np.pad(audio, (0, FFT_SIZE - audio.size))
     frames = np.empty(((audio.size - FFT_SIZE) // _HOP + 1, FFT_SIZE), np.float32)
     windowed(audio, _window(), _HOP, frames)
+    return np.asarray(rfft(frames, axis=1))
+
+
+def mean_power(spectra: np.ndarray) -> np.ndarray:
+    """Mean power [FFT_SIZE / 2 + 1] of the frames' `spectra`."""
+    from piper_core.dataset.signal_pass import summed_power
+
     power = np.empty(FFT_SIZE // 2 + 1)
-    summed_power(rfft(frames, axis=1).view(np.float32), power)
-    power /= len(frames)
+    summed_power(spectra.view(np.float32), power)
+    power /= len(spectra)
     return power
 
 

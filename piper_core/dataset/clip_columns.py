@@ -25,7 +25,8 @@ SAMPLE_BITS = {"PCM_S8": 8, "PCM_U8": 8, "ULAW": 8, "ALAW": 8, "DPCM_8": 8, "IMA
 _HEADER = ("duration_s", "sample_rate", "channels")
 _MEASURED = (
     "non_finite_samples", "loudest_frame_dbfs", "clipped_percent", "clipped_runs", "dc_offset_percent", "loudness_lufs",
-    "leading_silence_s", "trailing_silence_s", "speech_s", "longest_pause_s", "noise_dbfs", "snr_db", "bandwidth_hz",
+    "leading_silence_s", "trailing_silence_s", "speech_s", "longest_pause_s", "noise_dbfs", "snr_db", "floor_snr_db",
+    "bandwidth_hz",
 )  # fmt: skip
 _OF_TEXT = ("phoneme_count", "pitch_hz", "transcript_cost")
 TAKEN = (*_HEADER, "sample_bits", *_MEASURED, *_OF_TEXT, "unknown_phonemes", "characters")
@@ -72,6 +73,7 @@ def with_derived(columns: Columns, speakers: Sequence[object], voice_rate: float
         derived["rate"] = _count(columns) / np.where(spoken_s > 0, spoken_s, np.nan)
         derived["pitch_semitones"] = 12 * np.log2(columns["pitch_hz"])
     derived["loudness_off_lu"] = _from_middle(columns["loudness_lufs"], groups)
+    derived["floor_snr_off_db"] = _from_middle(columns["floor_snr_db"], groups)
     derived["pitch_off_semitones"] = _from_middle(derived["pitch_semitones"], groups)
     derived["rate_off"] = _from_middle(derived["rate"], groups)
     derived["rate_off_iqr"] = _beyond_quartiles(derived["rate"], groups)

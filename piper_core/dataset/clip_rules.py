@@ -120,6 +120,11 @@ _SENTENCES: Mapping[str, _Sentence] = {
     "dc-offset": lambda _, v: f"Is off centre by {v['dc_offset_percent']:.1f} % of full scale.",
     "loudness-loud": _level,
     "loudness-quiet": _level,
+    "noise": lambda _, v: f"Lies only {v['floor_snr_db']:.0f} dB above its own noise.",
+    "noise-outlier": lambda _, v: (
+        f"Is noisier than its speaker's other clips by {-v['floor_snr_off_db']:.0f} dB"
+        f" ({v['floor_snr_db']:.0f} dB above its own noise)."
+    ),
     "bandwidth": lambda _, v: (
         f"Holds nothing above {v['bandwidth_hz'] / 1000:.1f} kHz, though its rate has room for more:"
         " it was upsampled or coded narrowly."

@@ -8,20 +8,19 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from piper_core.dataset import rules, set_rules, text
 from piper_core.dataset.audio import ClipMeasurements, Unreadable, has_librosa
-from piper_core.dataset.checks import CHECKS, Check, Finding, moved
-from piper_core.dataset.clip_rules import Clip
+from piper_core.dataset.checks import CHECKS, Check, moved
 from piper_core.dataset.gathered import Gathered
 from piper_core.dataset.kept_measurements import KeptMeasurements
 from piper_core.dataset.layouts import Dataset, read_dataset
 from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
-from piper_core.dataset.text_rules import main_script
+from piper_core.dataset.text_rules import expected_script
 from piper_core.dataset.workers import (
     Workers,
     dask_workers,
@@ -276,16 +275,12 @@ class _Telling:
         return report
 
 
-def _findings(clips: Sequence[Clip], checks: Mapping[str, Check]) -> list[Finding]:
-    script = main_script(clip.utterance.text for clip in clips)
-    return rules.findings(clips, checks, script)
-
-
 def _report(
     gathered: Gathered, language: str, not_checked: tuple[str, ...], checks: Mapping[str, Check]
 ) -> DatasetReport:
     dataset, clips = gathered.dataset, gathered.clips()
-    findings = [*dataset.findings, *_findings(clips, checks)]
+    script = expected_script(language, (clip.utterance.text for clip in clips))
+    findings = [*dataset.findings, *rules.findings(clips, checks, script)]
     codes: dict[int, dict[str, None]] = {}
     for finding in findings:
         if finding.row is not None:

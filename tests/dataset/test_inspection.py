@@ -40,7 +40,10 @@ def spoken(folder: Path, clips: dict[str, np.ndarray], text: str = "This is clip
 
 
 def babble(seed: int, level: float = 0.1, duration_s: float = 1.5) -> np.ndarray:
-    return np.random.default_rng(seed).normal(scale=level, size=round(duration_s * RATE))
+    """Noise with a rest in it, as speech has: without one it would be noise alone."""
+    samples = np.random.default_rng(seed).normal(scale=level, size=round(duration_s * RATE))
+    samples[len(samples) // 2 : len(samples) * 7 // 10] *= 0.001
+    return samples
 
 
 def codes_of(report: DatasetReport, utterance_id: str) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from piper_core.dataset import text
 from piper_core.dataset.text import TextError
-from piper_core.dataset.text_rules import main_script, normalised, oddities
+from piper_core.dataset.text_rules import expected_script, main_script, normalised, oddities
 
 SENTENCES = [
     "Hello there.",
@@ -99,6 +99,11 @@ def test_threads_do_not_mix_languages() -> None:
         ("In 1999 it was", "info", "digits (1999)"),
         ("50 % off", "info", "symbols (%)"),
         ("The NASA base", "info", "capitals (NASA)"),
+        ("Then Mr. Smith came", "info", "abbreviations (Mr.)"),
+        ("Apples, pears, etc.", "info", "abbreviations (etc.)"),
+        ("He was, e.g. late", "info", "abbreviations (e.g.)"),
+        ("The dist. is short", "info", "abbreviations (dist.)"),
+        ("Das ist z. B. so", "info", "abbreviations (z. B.)"),
         ("Cafe\u0301 noir", "info", "not NFC"),
     ],
 )
@@ -108,7 +113,8 @@ def test_what_may_be_read_otherwise_than_it_was_spoken(words: str, severity: str
 
 
 @pytest.mark.parametrize(
-    "words", ["Lord, but I'm glad to see you again, Phil.", "“Well,” she said — naïve café.", "A < B is I."]
+    "words",
+    ["Lord, but I'm glad to see you again, Phil.", "“Well,” she said — naïve café.", "A < B is I.", "I am. You are."],
 )
 def test_plain_sentences_are_left_alone(words: str) -> None:
     assert [found for found in oddities(words.replace("<", "less than"), "LATIN")] == []
@@ -118,4 +124,7 @@ def test_scripts() -> None:
     assert main_script(["Привет, мир", "ok"]) == "CYRILLIC"
     assert main_script(["日本語のテキスト"]) == "JAPANESE OR CHINESE"
     assert main_script(["1 2 3", ""]) is None
+    assert expected_script("ru", ["All of it is Latin."]) == "CYRILLIC"
+    assert expected_script("en-us", ["Привет"]) == "LATIN"
+    assert expected_script("sr", ["Здраво"]) == "CYRILLIC", "Serbian has two: that of the texts"
     assert normalised("“Hello—THERE!”") == "hellothere"

@@ -1,0 +1,41 @@
+"""How far a clip lies above its own noise floor, told from the quietest moments of each frequency band.
+
+Speech fills no band all the time, even in a clip that was cut so closely that it holds no silence. What each band keeps
+in its quietest frames is the noise.
+Source: R. Martin, "Noise Power Spectral Density Estimation Based on Optimal Smoothing and Minimum Statistics", 2001;
+here with a quantile for the minimum.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+QUIETEST = 0.1
+"""Share of the frames, in each band."""
+BANDS = 16
+FIRST_BIN = 4
+"""Below it the window spreads what is no sound: an offset of the waveform."""
+BIAS_DB = -3.1
+"""The quietest frames of steady noise lie below its mean: measured on white noise at 10 dB under speech."""
+HIGHEST_DB = 100.0
+
+
+def floor_snr_db(spectra: np.ndarray) -> float | None:
+    """Decibels of all frames' mean power above the noise floor, from `spectra` [frames, bins]; None in silence.
+
+    Frames of exact zeros are left out: nothing records them.
+    """
+    power = spectra.real[:, FIRST_BIN:] ** 2 + spectra.imag[:, FIRST_BIN:] ** 2
+    starts = np.linspace(0, power.shape[1], BANDS, endpoint=False).astype(int)
+    bands = np.add.reduceat(power, starts, axis=1)
+    totals = bands.sum(axis=1)
+    if not totals.any():
+        return None
+    bands = bands[totals > 0]
+    count = max(1, round(QUIETEST * len(bands)))
+    floor = float(np.partition(bands, count - 1, axis=0)[:count].mean(axis=0, dtype=np.float64).sum())
+    if floor <= 0:
+        return HIGHEST_DB
+    return min(HIGHEST_DB, 10 * math.log10(float(bands.sum(dtype=np.float64)) / len(bands) / floor) + BIAS_DB)
