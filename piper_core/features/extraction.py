@@ -30,10 +30,20 @@ class DecodedClip:
 
 def decode_clip(path: Path, settings: FeatureSettings) -> DecodedClip:
     """Decodes little more than `longest_s`, whatever the header claims. Raises ClipRefused."""
-    from piper_core.dataset.audio import AudioError, load_clip, resample
+    from piper_core.dataset.audio import AudioError, load_clip
 
     try:
         source, rate = load_clip(path, max_s=settings.longest_s + 1)
+    except AudioError as error:
+        raise ClipRefused(str(error).rstrip(".")) from None
+    return clip_of(source, rate, settings)
+
+
+def clip_of(source: np.ndarray, rate: int, settings: FeatureSettings) -> DecodedClip:
+    """As `decode_clip`, of float32 mono samples [N] at `rate` Hz that were read already. Raises ClipRefused."""
+    from piper_core.dataset.audio import AudioError, resample
+
+    try:
         audio = resample(source, rate, settings.sample_rate)
         if len(audio) > settings.longest_s * settings.sample_rate:
             raise ClipRefused(f"too long: over {settings.longest_s:g} s, the longest that is trained on")
@@ -54,10 +64,7 @@ def finish_clip(
     """Phoneme ids int64 [T] and trimmed audio int16 [N]. `speech` is SileroVad's for this clip. Raises ClipRefused."""
     from piper_core.dataset.text import TextError, phoneme_ids
 
-    if speech is None:
-        start, end = sounding_span(clip.audio, settings)
-    else:
-        start, end = speech_span(speech, clip.samples_16k, len(clip.audio), settings)
+    start, end = kept_span(clip, speech, settings)
     audio = _int16(clip.audio[start:end])
     if len(audio) < settings.shortest_samples:
         raise ClipRefused(
@@ -75,6 +82,13 @@ def finish_clip(
         # Monotonic alignment gives every phoneme at least one frame.
         raise ClipRefused(f"too much text for its audio: {len(ids)} phoneme ids on {frames} frames")
     return np.asarray(ids, dtype=np.int64), audio
+
+
+def kept_span(clip: DecodedClip, speech: np.ndarray | None, settings: FeatureSettings) -> tuple[int, int]:
+    """First sample of `clip.audio` that is trained on, and the one after the last."""
+    if speech is None:
+        return sounding_span(clip.audio, settings)
+    return speech_span(speech, clip.samples_16k, len(clip.audio), settings)
 
 
 def extract(path: Path, text: str, settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:

@@ -59,6 +59,19 @@ def look_at(test: AppTest, view: str) -> AppTest:
     return test
 
 
+def click(test: AppTest, position: int) -> AppTest:
+    """The page with the clip at this place of the table opened."""
+    key = test.dataframe[-1].key
+    test.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(position, "text")]}}
+    test.run()
+    assert not test.exception
+    return test
+
+
+def shown_clip(test: AppTest) -> str:
+    return test.subheader[0].value
+
+
 def metrics(test: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in test.metric}
 
@@ -184,13 +197,65 @@ def test_clip_is_shown_with_its_player_pictures_and_phonemes(
     project_root: Path, workspace: Path, dataset: Path
 ) -> None:
     test = inspected(page(project_root, dataset, "clips"))
-    key = test.dataframe[-1].key
-    test.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(0, "text")]}}
-    test.run()
-    assert not test.exception
-    assert len(test.get("audio")) == 1
+    click(test, 0)
+    assert len(test.get("audio")) == 2, "as recorded, and as trained on"
     assert len(test.get("plotly_chart")) >= 2
     assert test.code[0].value.strip(), "the phonemes"
+
+
+def test_the_way_to_the_next_clip_and_back_and_the_clip_stays_when_others_are_filtered_out(
+    project_root: Path, workspace: Path, dataset: Path
+) -> None:
+    test = inspected(page(project_root, dataset, "clips"))
+    ids = test.dataframe[-1].value["utterance_id"].tolist()
+    click(test, 4)
+    fifth = shown_clip(test)
+    test.button(key="clip_after").click().run()
+    assert shown_clip(test) != fifth
+    test.button(key="clip_before").click().run()
+    assert shown_clip(test) == fifth
+    test.text_input(key="filter_search").set_value(ids[4]).run()
+    assert len(test.dataframe[-1].value) == 1
+    test.text_input(key="filter_search").set_value("").run()
+    test.selectbox(key="clip_sort").set_value("duration_s").run()
+    lengths = test.dataframe[-1].value["duration_s"].tolist()
+    assert lengths == sorted(lengths, reverse=True)
+    assert shown_clip(test) == fifth, "the order changed, and so did the clip"
+
+
+def test_a_clip_beside_a_reading_of_its_text(project_root: Path, workspace: Path, dataset: Path) -> None:
+    test = inspected(page(project_root, dataset, "clips"))
+    test.toggle(key="clip_compare").set_value(True).run()
+    assert not test.exception
+    assert len(test.get("audio")) == 4
+    assert len(test.get("plotly_chart")) == 4
+
+
+def test_hostile_texts_are_text_a_long_one_is_cut_and_a_file_that_vanished_is_a_sentence(
+    project_root: Path, workspace: Path, dataset: Path
+) -> None:
+    rows = (dataset / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    first, second = (row.split("|")[0] for row in rows[:2])
+    rows[0] = f"{first}|<script>alert(1)</script> [x](javascript:alert(1)) :red[loud] **bold** $x$ www.example.com"
+    rows[1] = f"{second}|{'word ' * 20_000}"
+    (dataset / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    test = inspected(page(project_root, dataset, "clips"))
+    test.text_input(key="filter_search").set_value(first).run()
+    told = " ".join(markdown.value for markdown in test.markdown)
+    assert "\\<script\\>" in told
+    assert "](javascript" not in told
+    assert ":red[" not in told
+    assert "**bold" not in told
+
+    test.text_input(key="filter_search").set_value(second).run()
+    assert len(" ".join(markdown.value for markdown in test.markdown)) < 5000
+    test.toggle(key="clip_all_text").set_value(True).run()
+    assert any(len(code.value) > 90_000 for code in test.code)
+
+    next((dataset / "wavs").glob(f"{second}.*")).unlink()
+    inspected(test.run())
+    assert "there is no file" in errors(test).replace("\\", "")
+    assert any("missing-audio" in markdown.value for markdown in test.markdown)
 
 
 def test_each_view_has_an_address_and_only_the_chosen_one_is_computed(

@@ -6,37 +6,64 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import streamlit as st
 
-from pages.components import player
-from pages.components.dataset import dataset_figures, measurements
+from pages.components.dataset import clip_reading, clip_sound, measurements
+from pages.components.dataset.clip_sound import samples, show_pictures
 from pages.components.dataset.report_view import BADGE, plain_text
-from pages.components.theme import CHART_CONFIG
-from piper_core.dataset import audio, text
+from piper_core.dataset import text
 
-LONGEST_SHOWN_S = 60.0
-"""Longer clips are heard and drawn to here: the browser has to hold it."""
+__all__ = ["samples", "show", "show_pictures"]
+
+LONGEST_TEXT = 600
+"""Characters: more are shown when asked for."""
 
 
+@st.fragment
 def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder: Path, language: str) -> None:
     """Show `clip` (a row of the clip table) of the dataset in `folder`, with its own `findings`."""
-    words = str(clip["text"])
-    st.subheader(plain_text(str(clip["utterance_id"])), anchor=False)
+    words, name = str(clip["text"]), str(clip["utterance_id"])
+    st.subheader(plain_text(name), anchor=False)
     for finding in findings:
-        st.markdown(f":{BADGE[finding['severity']]}-badge[{finding['code']}] {plain_text(finding['message'])}")
-    st.markdown(f"“{plain_text(words)}”" if words.strip() else "*There is no text.*")
+        _show_finding(finding)
+    words = _show_text(words, clip.get("written_text"))
     _show_phonemes(words, language)
     path = Path(str(clip["path"]))
-    _show_audio(path if path.is_absolute() else folder / path, str(clip["utterance_id"]))
+    heard = clip_sound.samples(path if path.is_absolute() else folder / path, *_span(clip))
+    if isinstance(heard, str):
+        st.error(plain_text(heard))
+    else:
+        clip_sound.show(heard, name=name)
+        clip_reading.show(words, language, heard, name=name)
     _show_measurements(measurements.measured(clip))
 
 
-def _show_measurements(shown: Mapping[str, str]) -> None:
-    lines, half = list(shown.items()), (len(shown) + 1) // 2
-    for column, part in zip(st.columns(2), (lines[:half], lines[half:]), strict=True):
-        if part:
-            column.table(dict(part), border="horizontal", alt="Measurements of the clip")
+def _show_finding(finding: Mapping[str, Any]) -> None:
+    limit = ""
+    if finding["value"] is not None and not pd.isna(finding["value"]):
+        limit = f"{finding['value']:.3g} {finding['unit']}".strip()
+        if finding["threshold"] is not None and not pd.isna(finding["threshold"]):
+            limit += f", the limit is {finding['threshold']:.3g} {finding['unit']}".rstrip()
+        limit = f" :small[:gray[{plain_text(limit)}]]"
+    badge = f":{BADGE[finding['severity']]}-badge[{finding['code']}]"
+    st.markdown(f"{badge} {plain_text(finding['message'])}{limit}", help=plain_text(finding["source"]) or None)
+
+
+def _show_text(words: str, written: object) -> str:
+    """Shows the text, and of a very long one the beginning, or all when asked for. Returns what is shown."""
+    if not words.strip():
+        st.markdown("*There is no text.*")
+        return ""
+    cut = len(words) > LONGEST_TEXT
+    if cut and st.toggle(f"Show all {len(words):,} characters", key="clip_all_text"):
+        st.code(words, language=None, wrap_lines=True, height=400)
+        return words[:LONGEST_TEXT]
+    shown = words[:LONGEST_TEXT]
+    st.markdown(f"“{plain_text(shown)}{' …' if cut else ''}”")
+    if isinstance(written, str) and written and written != words:
+        st.caption(f"As written: {plain_text(written[:LONGEST_TEXT])}")
+    return shown
 
 
 def _show_phonemes(words: str, language: str) -> None:
@@ -54,41 +81,14 @@ def _phonemes(words: str, language: str) -> list[str]:
     return ["".join(sentence) for sentence in text.phonemize(words, language)]
 
 
-def _show_audio(path: Path, name: str) -> None:
-    heard = samples(path)
-    if isinstance(heard, str):
-        st.error(heard)
-        return
-    player.play(*heard, name=f"Clip {name}")
-    show_pictures(*heard, name=name)
+def _span(clip: Mapping[str, Any]) -> tuple[float, float | None]:
+    """Where in its file the clip lies: seconds from its beginning, and its length; None is to the end."""
+    length_s = clip.get("length_s")
+    return float(clip.get("offset_s") or 0.0), None if length_s is None or pd.isna(length_s) else float(length_s)
 
 
-def samples(path: Path) -> tuple[np.ndarray, int] | str:
-    """The clip's samples [N] and their rate, or a sentence that says why it can't be heard."""
-    try:
-        return _samples(str(path), path.stat().st_mtime_ns)
-    except (OSError, audio.AudioError) as error:
-        return f"The clip can't be heard: {error}"
-
-
-def show_pictures(samples: np.ndarray, sample_rate: int, *, name: str, key: str = "") -> None:
-    """The waveform and the mel spectrogram of `samples` [N]; `key` tells two such pairs on one page apart."""
-    if samples.size == 0:
-        return
-    duration_s = samples.size / sample_rate
-    low, high = audio.waveform_envelope(samples, points=600)
-    figure = dataset_figures.waveform(low, high, duration_s)
-    st.plotly_chart(figure, config=CHART_CONFIG, key=f"{key}waveform", alt=f"Waveform of {name}")
-    try:
-        mel_db = audio.mel_spectrogram(samples, sample_rate)
-    except audio.AudioError as error:
-        st.caption(str(error))
-        return
-    figure = dataset_figures.mel_spectrogram(mel_db, duration_s)
-    st.plotly_chart(figure, config=CHART_CONFIG, key=f"{key}mel", alt=f"Mel spectrogram of {name}")
-
-
-@st.cache_data(max_entries=50, show_spinner=False)
-def _samples(path: str, modified_ns: int) -> tuple[np.ndarray, int]:
-    samples, sample_rate = audio.load_clip(Path(path), max_s=LONGEST_SHOWN_S)
-    return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), sample_rate
+def _show_measurements(shown: Mapping[str, str]) -> None:
+    lines, half = list(shown.items()), (len(shown) + 1) // 2
+    for column, part in zip(st.columns(2), (lines[:half], lines[half:]), strict=True):
+        if part:
+            column.table({key: plain_text(value) for key, value in part}, border="horizontal", alt="Measurements")

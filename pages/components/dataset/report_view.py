@@ -107,7 +107,7 @@ def _explained(kind: Mapping[str, Any]) -> dict[str, str]:
 
 def plain_text(words: str) -> str:
     """`words` with Markdown's signs taken literally: a transcript or a path is data."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-!|<>~$:" else sign for sign in words.replace("\n", " "))
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~$:&" else sign for sign in words.replace("\n", " "))
 
 
 def show_shape(rows: pd.DataFrame) -> None:

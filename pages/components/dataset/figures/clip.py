@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.components.theme import ACCENT, SPECTRUM, apply_theme
+from pages.components.theme import ACCENT, MUTED, SPECTRUM, apply_theme
 
 _MAX_SPECTRUM_FRAMES = 800
 """More columns than a screen shows are put together before they travel to the browser."""
 
 
-def waveform(low: np.ndarray, high: np.ndarray, duration_s: float) -> go.Figure:
+def waveform(
+    low: np.ndarray, high: np.ndarray, duration_s: float, kept_s: tuple[float, float] | None = None
+) -> go.Figure:
     """A clip's envelope: per point the least and the greatest sample, [-1, 1], over `duration_s` seconds.
 
+    What lies outside `kept_s`, seconds from and to, is shaded: training cuts it off.
     `low` and `high`: float arrays of one length. The axis shows full scale, so that a quiet clip looks quiet.
     """
     time_s = np.round(np.linspace(0.0, duration_s, num=len(low), endpoint=False), 4)
@@ -34,6 +37,9 @@ def waveform(low: np.ndarray, high: np.ndarray, duration_s: float) -> go.Figure:
     apply_theme(figure, "Waveform", height=170)
     reach = max(1.0, float(np.abs(high).max(initial=0.0)), float(np.abs(low).max(initial=0.0)))
     figure.update_yaxes(range=[-1.05 * reach, 1.05 * reach], tickvals=[-1, 0, 1], showgrid=False)
+    for start_s, end_s in ((0.0, kept_s[0]), (kept_s[1], duration_s)) if kept_s else ():
+        if end_s > start_s:
+            figure.add_vrect(x0=start_s, x1=end_s, fillcolor=MUTED, opacity=0.35, line_width=0, layer="above")
     return _over_time(figure, duration_s)
 
 
