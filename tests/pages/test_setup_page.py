@@ -282,7 +282,7 @@ def test_pictures_by_theme(project_root: Path, workspace: Path, dataset: Path) -
     test.session_state["pictures_clicked"] = (dataset / "metadata.csv").read_text().split("|")[0]
     test.run()
     assert not test.exception
-    assert len(test.get("audio")) == 1
+    assert len(test.get("audio")) == 2
 
     test.segmented_control(key="pictures_theme").set_value("texts").run()
     assert int(metrics(test)["Words"]) > 50
