@@ -231,6 +231,18 @@ def test_a_clip_beside_a_reading_of_its_text(project_root: Path, workspace: Path
     assert len(test.get("plotly_chart")) == 4
 
 
+def test_audit_begins_when_asked_for_and_ranks_the_clips(project_root: Path, workspace: Path, dataset: Path) -> None:
+    test = inspected(page(project_root, dataset))
+    test.button(key="audit").click().run()
+    inspected(test)
+    test.button(key="audit_ranked").click().run()
+    assert not test.exception
+    costs = test.dataframe[-1].value["transcript_cost"].tolist()
+    assert len(costs) == 12
+    assert costs == sorted(costs, reverse=True)
+    assert len(set(costs)) > 6
+
+
 def test_hostile_texts_are_text_a_long_one_is_cut_and_a_file_that_vanished_is_a_sentence(
     project_root: Path, workspace: Path, dataset: Path
 ) -> None:

@@ -56,6 +56,8 @@ def _filters(rows: pd.DataFrame) -> tuple[clip_table.ClipFilter, str, bool]:
     speakers = sorted(rows["speaker"].dropna().unique())
     orders = {WORST: "Worst findings first", AS_WRITTEN: "As in the metadata"}
     orders |= {name: measurements.label(name) for name in measurements.numeric(rows)}
+    if st.session_state.get(SORT) not in orders:
+        st.session_state.pop(SORT, None)  # what it was in order of is no longer known
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             "Search", placeholder="word or id", icon=":material/search:", key="filter_search", width=180

@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import quantities
+from pages.components.dataset import clip_browser, dataset_views
 from pages.components.dataset.inspection_job import InspectionJob, InspectionStopped
+from piper_core.dataset.audit import audit_problem
 from piper_core.dataset.inspection import Stage
 from piper_core.dataset.layouts import DatasetError
 from piper_core.dataset.text import TextError
@@ -62,7 +64,31 @@ def progress_line(stage: Stage, done: int, total: int, remaining_s: float) -> st
 
 
 def _ended(job: InspectionJob) -> None:
+    """What was looked at, and the audit of the transcripts: not made unasked, for it takes minutes of a large set."""
+    what = "The sound, text and header of every clip" if job.request.validate_audio else "Texts and headers"
+    compared = " and compared with what is heard" if job.audits else ""
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", height=_HEIGHT, border=False
     ):
-        st.caption("Every clip was looked at." if job.request.validate_audio else "Texts and headers were looked at.")
+        st.caption(f"{what} were looked at{compared}.", width="content")
+        if job.audits:
+            st.button("The least alike first", icon=":material/sort:", key="audit_ranked", on_click=_rank_by_audit)
+            return
+        problem = audit_problem()
+        if st.button(
+            "Audit the transcripts",
+            icon=":material/spellcheck:",
+            key="audit",
+            disabled=problem is not None or not job.request.validate_audio,
+            help=problem
+            or "Does each text belong to its audio? espeak-ng reads it, and the two are laid beside each"
+            " other. Takes some milliseconds a clip; the page stays usable.",
+        ):
+            job.audit()
+            st.rerun()
+
+
+def _rank_by_audit() -> None:
+    st.session_state[clip_browser.SORT] = "transcript_cost"
+    st.session_state[clip_browser.DOWNWARDS] = True
+    st.query_params[dataset_views.VIEW] = "clips"
