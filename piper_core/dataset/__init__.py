@@ -14,6 +14,8 @@ The way of the data, a module a step:
 - `checks`      two tables: what is checked, and the limits it is checked by, each with its source; limits can be moved
 - `rules`       clips -> `Finding`s: `clip_columns` makes columns of numbers of them, `limits` says who crosses what,
                 `clip_rules` and `set_rules` say it in a sentence, about a clip and about the whole set
+- `sounds`      a language's sounds, from espeak-ng alone (`spoken_apart`, in a process of its own); `coverage`: what
+                texts hold of them, and which sentences would add the rest (`recording_sentences` for English)
 - `change_points`  where a measurement steps along the recording; `vocabulary` counts characters and words
 - `sandbox`     what a limit that is moved would cost: clips, hours, phonemes
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far

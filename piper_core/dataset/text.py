@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import threading
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ESPEAK_LOCK = threading.Lock()
+_FOREIGN = re.compile(r"\([a-z][\w-]*\)[^()]*(?:\([a-z][\w-]*\)|$)")
+"""As `(en)bˈeɪbi(de)`: switched to another language and back."""
 
 
 class TextError(ValueError):
@@ -75,6 +79,28 @@ def phonemize(text: str, language: str) -> list[list[str]]:
             return _phonemizer().phonemize(code, text)
         except RuntimeError as error:
             raise TextError(f"espeak-ng could not read the text in {code}: {error}.") from error
+
+
+def phonemize_own(texts: Iterable[str], language: str) -> list[str]:
+    """The phonemes of each of `texts`, less what espeak-ng reads in another language: foreign words, unknown letters.
+
+    In decomposed form (NFD). Raises TextError.
+    """
+    code = check_language(language)
+    _phonemizer()
+    from piper import espeakbridge
+
+    found = []
+    with ESPEAK_LOCK:
+        try:
+            espeakbridge.set_voice(code)
+            for text in texts:
+                clauses = espeakbridge.get_phonemes(text.replace("\0", " "))
+                spoken = " ".join(phonemes for phonemes, _, _ in clauses)
+                found.append(unicodedata.normalize("NFD", _FOREIGN.sub(" ", spoken)))
+        except RuntimeError as error:
+            raise TextError(f"espeak-ng could not read the texts in {code}: {error}.") from error
+    return found
 
 
 def encode(text: str, language: str) -> PhonemeIds:

@@ -9,10 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from pages.components.dataset.figures import order, pitches, rates, words
+from pages.components.dataset.figures import order, phonemes, pitches, rates, words
 from pages.components.dataset.figures.histograms import durations
 from pages.components.dataset.pictures import clips, recording, speaking
-from pages.components.theme import ACCENT, SECOND
+from pages.components.theme import ACCENT, SECOND, SEVERITY
 from piper_core.dataset.change_points import ChangePoint, change_points
 
 MANY = 100_000
@@ -46,8 +46,8 @@ def test_rates_of_a_small_set_are_points_with_their_clips() -> None:
     usual, far = trace(figure, "usual"), trace(figure, "far")
     assert usual.customdata.ravel().tolist() == [0, 1, 2]
     assert (far.x.tolist(), far.y.tolist(), list(far.text)) == ([5.0], [40.0], ["clip_000004"])
-    assert "phonemes" in figure.layout.title.text
-    assert "s" in figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.title.text == "phonemes a second of speech"
+    assert figure.layout.xaxis.title.text == "seconds"
 
 
 def test_rates_of_many_clips_are_a_density_that_counts_each_of_them() -> None:
@@ -205,3 +205,16 @@ def test_what_stands_out_differs_from_the_rest_in_more_than_hue() -> None:
     usual, far = trace(figure, "usual"), trace(figure, "far")
     assert (usual.marker.color, far.marker.color) == (ACCENT, SECOND)
     assert far.marker.size > usual.marker.size
+
+
+def test_sounds_are_coloured_by_what_they_mean() -> None:
+    figure = phonemes.sounds_counted({"a": 40, "b": 3, "c": 0, "q": 1}, ["a", "b", "c"], wanted=10, texts=5)
+    assert {t.name: (list(t.x), list(t.y)) for t in figure.data} == {
+        "10 times and more": (["a"], [40]),
+        "fewer than 10": (["b"], [3]),
+        "rare in the language, or foreign": (["q"], [1]),
+        "missing": (["c"], [1]),
+    }
+    assert trace(figure, "missing").marker.color == SEVERITY["error"]
+    assert list(figure.layout.xaxis.categoryarray) == ["a", "b", "c", "q"]
+    assert not phonemes.sounds_counted({}, [], wanted=10, texts=0).data

@@ -300,6 +300,18 @@ def test_pictures_by_theme(project_root: Path, workspace: Path, dataset: Path) -
     assert int(metrics(test)["Words"]) > 50
     assert any("different characters" in alt for alt in alts(test))
 
+    test.segmented_control(key="pictures_theme").set_value("sounds").run()
+    assert any("sounds" in alt for alt in alts(test))
+    assert int(metrics(test)["Missing"]) > 0, "twelve short sentences lack some"
+    assert len(test.dataframe[-1].value) > 5, "sentences to record"
+    test.text_area(key="sounds_pasted").set_value("Kitten, mitten, button, cotton, rotten, written.").run()
+    assert "Kitten, mitten, button, cotton, rotten, written." in list(test.dataframe[-1].value["Sentence"])
+    test.segmented_control(key="base_how").set_value("By its language").run()
+    test.selectbox(key="base_language").set_value("es").run()
+    assert not test.exception
+    assert "θ" not in list(test.dataframe[0].value["Sound"])
+    assert "ʌ" in list(test.dataframe[0].value["Sound"])
+
 
 def alts(test: AppTest) -> list[str]:
     """What each chart says to those who can't see it."""

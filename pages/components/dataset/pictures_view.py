@@ -7,12 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.dataset.inspection_job import Inspected
-from pages.components.dataset.pictures import recording, speaking, texts
+from pages.components.dataset.pictures import recording, sounds, speaking, texts
 
 _THEMES = {
     "recording": ":material/mic: Recording",
     "speaking": ":material/record_voice_over: Speaking",
     "texts": ":material/text_fields: Texts",
+    "sounds": ":material/hearing: Sounds",
 }
 
 
@@ -36,5 +37,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         speaking.show(inspected, folder, language)
     elif theme == "texts":
         texts.show(inspected)
+    elif theme == "sounds":
+        sounds.show(inspected, language)
     else:
         recording.show(inspected)

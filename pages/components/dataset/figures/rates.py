@@ -59,10 +59,11 @@ def rate_against_duration(
     _points(
         figure, shown, duration_s, rates, ids, (f"far from the speaker's others ({how_many})", SECOND, 8, 0.95), unit
     )
-    apply_theme(figure, f"Speaking rate: {unit} a second of speech, by length", height=380)
+    apply_theme(figure, height=360)
     figure.update_xaxes(title_text="seconds", rangemode="tozero")
-    figure.update_yaxes(title_text=f"{unit}/s", rangemode="tozero")
-    return figure.update_layout(clickmode="event+select", dragmode=False)
+    figure.update_yaxes(title_text=f"{unit} a second of speech", rangemode="tozero")
+    # Room for the legend, which tells the colours apart in words.
+    return figure.update_layout(clickmode="event+select", dragmode=False, margin={"t": 40})
 
 
 def _density(figure: go.Figure, x: np.ndarray, y: np.ndarray, unit: str) -> None:

@@ -34,10 +34,10 @@ def alphabet(counts: Sequence[tuple[str, int]], odd: Collection[str]) -> go.Figu
                 marker_color=colour,
                 hovertemplate="%{x}: %{y:,} times<extra>" + name + "</extra>",
             )
-    apply_theme(figure, "Alphabet: how often each character occurs", height=280)
+    apply_theme(figure, height=280)
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=names, showgrid=False, tickangle=0)
     figure.update_yaxes(type="log", title_text="times", dtick=1)
-    return figure.update_layout(barmode="overlay", dragmode=False)
+    return figure.update_layout(barmode="overlay", dragmode=False, margin={"t": 40})
 
 
 def visible(character: str) -> str:
