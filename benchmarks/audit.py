@@ -32,12 +32,13 @@ FALSE_ALARMS = 0.02
 
 
 def exchanged(items: Sequence[AuditItem], durations_s: Sequence[float]) -> list[AuditItem]:
-    """Each item with the text of the one nearest in duration whose text is another."""
+    """Each item with the text of the one nearest in duration that says something else."""
     lasts = np.asarray(durations_s)
+    said = ["".join(filter(str.isalnum, item.text.casefold())) for item in items]
     given = []
-    for item, duration_s in zip(items, durations_s, strict=True):
+    for item, own, duration_s in zip(items, said, durations_s, strict=True):
         nearest = np.argsort(np.abs(lasts - duration_s), kind="stable")
-        given.append(replace(item, text=next(items[i].text for i in nearest if items[i].text != item.text)))
+        given.append(replace(item, text=next(items[i].text for i in nearest if said[i] != own)))
     return given
 
 

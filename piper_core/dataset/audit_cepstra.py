@@ -65,7 +65,7 @@ def _log_mel(audio: np.ndarray, sample_rate: int, top_hz: float) -> tuple[np.nda
     from scipy import fft
 
     window = round(_WINDOW_S * sample_rate)
-    size = 1 << (window - 1).bit_length()
+    size = fft.next_fast_len(window, real=True)
     bank, shape = _mel_bank(sample_rate, size, top_hz), np.hanning(window + 2)[1:-1].astype(np.float32)
     audio = np.pad(audio.astype(np.float32, copy=False), (0, max(0, window - len(audio))))
     count = int((len(audio) - window) / (_STEP_S * sample_rate)) + 1
