@@ -28,8 +28,6 @@ from piper_core.system.cores import cores
 LEARNT_FROM = 300
 """So many clips of a speaker, evenly spread, teach what is alike."""
 _IN_FLIGHT = 32
-_SPOKEN_BEYOND_S = 10.0
-"""A text is spoken to at most twice its clip's length and this: beyond it can't belong to the clip."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def _pairs(
     running: deque[tuple[int, Future[_Pair | None]]] = deque()
     for index in indices:
         item = items[index]
-        running.append((index, pool.submit(_listen, item, _speak(voice, item, code))))
+        running.append((index, pool.submit(_listen, item, speak_text(voice, item.text, code))))
         if len(running) >= _IN_FLIGHT:
             first, future = running.popleft()
             yield first, future.result()
@@ -132,10 +130,11 @@ def _pairs(
         yield index, future.result()
 
 
-def _speak(voice: EspeakVoice, item: AuditItem, code: str) -> Spoken | None:
-    if not any(map(str.isalnum, item.text)):
+def speak_text(voice: EspeakVoice, text: str, code: str) -> Spoken | None:
+    """`text` spoken in the voice `code`; None when there is no letter and no digit in it."""
+    if not any(map(str.isalnum, text)):
         return None
-    return voice.speak(item.text, voice=code, max_s=MAX_CLIP_S)
+    return voice.speak(text, voice=code, max_s=MAX_CLIP_S)
 
 
 def _listen(item: AuditItem, spoken: Spoken | None) -> _Pair | None:
@@ -159,19 +158,24 @@ def _learnt(pairs: Sequence[_Pair], before: Likeness | None, pool: ThreadPoolExe
     rate = statistics.median(pair.rate for pair in pairs)
 
     def beside(pair: _Pair) -> tuple[np.ndarray, np.ndarray]:
-        spoken = _at_rate(pair, rate)
-        _, path, _ = align(*likeness.terms(pair.heard, spoken))
-        return pair.heard, spoken[path]
+        _, places, _ = align_frames(pair.heard, pair.spoken, likeness, rate)
+        return pair.heard, pair.spoken[np.round(places).astype(np.int64)]
 
     return likeness.learnt(pool.map(beside, pairs)), rate
 
 
-def _at_rate(pair: _Pair, rate: float) -> np.ndarray:
-    """espeak-ng's frames as slow as the speaker, but no further from the recording's length than can be aligned."""
-    heard = len(pair.heard)
-    return stretched(pair.spoken, round(min(max(len(pair.spoken) * rate, 0.5 * heard), 2.0 * heard)))
-
-
 def _cost(pair: _Pair, likeness: Likeness, rate: float) -> float:
-    total, _, _ = align(*likeness.terms(pair.heard, _at_rate(pair, rate)))
+    total, _, _ = align_frames(pair.heard, pair.spoken, likeness, rate)
     return -total / len(pair.heard)
+
+
+def align_frames(
+    heard: np.ndarray, spoken: np.ndarray, likeness: Likeness, rate: float
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The nats of the best path in all; for each frame heard its place in `spoken` (float [n]), and its nats [n].
+
+    `spoken` is made `rate` times as long first, but no further from the recording's length than can be aligned.
+    """
+    count = round(min(max(len(spoken) * rate, 0.5 * len(heard)), 2.0 * len(heard)))
+    total, path, nats = align(*likeness.terms(heard, stretched(spoken, count)))
+    return total, path * ((len(spoken) - 1) / max(1, count - 1)), nats
