@@ -77,8 +77,6 @@ def with_derived(columns: Columns, speakers: Sequence[object], voice_rate: float
     derived["pitch_off_semitones"] = _from_middle(derived["pitch_semitones"], groups)
     derived["rate_off"] = _from_middle(derived["rate"], groups)
     derived["rate_off_iqr"] = _beyond_quartiles(derived["rate"], groups)
-    everyone = [np.arange(len(speakers))]
-    derived["transcript_cost_iqr"] = _beyond_quartiles(columns["transcript_cost"], everyone)
     return derived
 
 

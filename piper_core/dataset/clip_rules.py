@@ -137,9 +137,11 @@ _SENTENCES: Mapping[str, _Sentence] = {
     "rate-slow": _rate,
     "pitch-high": _pitch,
     "pitch-low": _pitch,
+    "transcript-unrelated": lambda _, v: (
+        f"Does not say its text, by the sound of it (cost {v['transcript_cost']:.2f}; right texts are below 0)."
+    ),
     "transcript-mismatch": lambda _, v: (
-        f"Does not sound like its text: a cost of {v['transcript_cost']:.3g}, {v['transcript_cost_iqr']:.1f} IQR above"
-        " the set's upper quartile."
+        f"Does not quite sound like its text (cost {v['transcript_cost']:.2f}; most right texts are below -1)."
     ),
 }
 """Key of a limit -> what is said of a clip that has crossed it."""

@@ -13,6 +13,8 @@ import soundfile
 from benchmarks.audit import auc, exchanged
 from piper_core.dataset.audio import load_clip
 from piper_core.dataset.audit import AuditItem, audit_problem, transcript_costs
+from piper_core.dataset.audit_comparison import Comparison, NotCompared, compare
+from piper_core.dataset.inspection import inspect
 from piper_core.dataset.layouts import read_dataset
 from piper_core.dataset.text import TextError
 
@@ -84,6 +86,64 @@ def test_what_cannot_be_compared_has_no_cost(tmp_path: Path, sixty: list[AuditIt
     assert costs[-1] is not None
     assert costs[-1] < 0
     assert transcript_costs([], "en-us") == []
+
+
+def test_the_inspection_warns_of_wrong_texts_alone(tmp_path: Path, kathleen: Path) -> None:
+    (tmp_path / "wavs").mkdir()
+    said = list(read_dataset(kathleen).utterances[:40])
+    texts = [u.text for u in said]
+    texts[3], texts[4], texts[7], texts[8] = texts[4], texts[3], texts[8], texts[7]
+    for utterance in said:
+        (tmp_path / "wavs" / utterance.path.name).symlink_to(utterance.path)
+    rows = [f"{u.utterance_id}|{text}" for u, text in zip(said, texts, strict=True)]
+    (tmp_path / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    report = inspect(tmp_path, audit=True)
+    found = {finding.utterance_id for finding in report.findings if finding.code == "transcript-mismatch"}
+    assert found == {said[place].utterance_id for place in (3, 4, 7, 8)}
+
+
+def test_a_wrong_word_is_found_in_its_place(sixty: list[AuditItem]) -> None:
+    item = sixty[0]
+    assert "apologized" in item.text
+    plain = compare(item.path, item.text, "en-us")
+    other = compare(item.path, item.text.replace("apologized", "elephants"), "en-us")
+    assert isinstance(plain, Comparison)
+    assert isinstance(other, Comparison)
+    assert [word.text for word in plain.words] == [word.strip(",.") for word in item.text.split()]
+    assert plain.cost < other.cost
+    costs = {word.text: word.cost for word in other.words}
+    assert costs["elephants"] > {word.text: word.cost for word in plain.words}["apologized"] + 1
+    assert all(np.diff(plain.times_s) > 0)
+    assert all(np.diff(plain.spoken_times_s) >= 0)
+    assert len(plain.times_s) == len(plain.spoken_times_s) == len(plain.costs)
+    assert plain.spoken.size > plain.spoken_rate
+    assert plain.words[-1].end_s <= len(plain.audio) / plain.sample_rate
+
+
+def test_nothing_to_compare_is_a_sentence(tmp_path: Path, sixty: list[AuditItem]) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(22050), 22050)
+    assert compare(tmp_path / "silence.wav", "Some text.", "en-us") == NotCompared("There is no sound in the clip.")
+    assert isinstance(compare(tmp_path / "missing.wav", "Some text.", "en-us"), NotCompared)
+    assert isinstance(compare(sixty[0].path, " ... ", "en-us"), NotCompared)
+
+
+def test_texts_and_clips_of_any_length_are_compared(tmp_path: Path, sixty: list[AuditItem]) -> None:
+    audio = np.concatenate([load_clip(item.path)[0] for item in sixty[:24]])
+    soundfile.write(tmp_path / "minute.wav", audio, 22050)
+    whole = " ".join(item.text for item in sixty[:24])
+    right, wrong, endless = transcript_costs(
+        [
+            AuditItem(tmp_path / "minute.wav", whole),
+            AuditItem(tmp_path / "minute.wav", " ".join(item.text for item in sixty[24:48])),
+            AuditItem(sixty[0].path, "Chapter four begins. " * 5000),
+        ],
+        "en-us",
+    )
+    assert right is not None
+    assert wrong is not None
+    assert endless is not None
+    assert right < -0.5 < wrong
+    assert endless > 0
 
 
 def test_a_language_that_espeak_lacks_is_refused(sixty: list[AuditItem]) -> None:
