@@ -24,6 +24,7 @@ The way of the data, a module a step:
 - `decisions`   what a person decides about clips: keep, leave out, edit, undo; `journal` keeps it beside the dataset
 - `audit`       does the text belong to the audio? espeak-ng speaks it (`espeak_voice`); `audit_cepstra` are what is
                 compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between;
-                `audit_comparison` lays one clip beside its text to be heard and seen
+                `audit_comparison` lays one clip beside its text to be heard and seen,
+                `audit_words` are the words that pocketsphinx hears
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata
 """
