@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SEARCHES = ("clip_0001", "gleamed", "clip_00000", "the", "Philip")
 RUN = "long"
+CHANGED = "([where, before]) => (document.querySelector(where)?.innerText ?? before) !== before"
 
 
 def link_dataset(source: Path, folder: Path, clips: int) -> Path:
@@ -80,14 +82,14 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def setup_times(page: Page, url: str, clips: int) -> dict[str, float]:
-    """First totals, the whole inspection, a second opening, and what a search and a choice of kind take."""
+    """First totals, the table, the whole inspection; then what a search, a choice, an order, a clip and a view take."""
 
     def clips_are_counted() -> None:
         page.get_by_test_id("stMetricValue").filter(has_text=f"{clips:,}").first.wait_for()
 
     def finished() -> None:
-        page.get_by_label("Search", exact=True).first.wait_for(timeout=900_000)
-        page.get_by_test_id("stProgress").wait_for(state="detached", timeout=900_000)
+        page.get_by_test_id("stDataFrame").first.wait_for(timeout=900_000)
+        page.locator(".st-key-stop_inspection").wait_for(state="detached", timeout=3_600_000)
         # While a page is drawn anew, what it replaces still stands beside it.
         page.wait_for_function("document.querySelectorAll('input[aria-label=Search]').length === 1")
 
@@ -95,40 +97,62 @@ def setup_times(page: Page, url: str, clips: int) -> dict[str, float]:
     page.goto(url)
     clips_are_counted()
     times = {"first_totals_s": time.perf_counter() - started}
+    page.get_by_test_id("stDataFrame").first.wait_for(timeout=900_000)
+    times["table_s"] = time.perf_counter() - started
     finished()
     times["inspected_s"] = time.perf_counter() - started
 
-    searches = []
     box = page.get_by_label("Search", exact=True)
     caption = page.get_by_test_id("stCaptionContainer")
-    for word in SEARCHES:
+
+    def search(word: str) -> None:
         before = caption.filter(has_text=" clips. ").first.inner_text()
+        box.fill(word)
+        box.press("Enter")
+        page.wait_for_function(
+            "before => [...document.querySelectorAll('[data-testid=stCaptionContainer]')]"
+            ".some(e => e.innerText.includes(' clips. ') && e.innerText !== before)",
+            arg=before,
+        )
 
-        def search(word: str = word, before: str = before) -> None:
-            box.fill(word)
-            box.press("Enter")
-            page.wait_for_function(
-                "before => [...document.querySelectorAll('[data-testid=stCaptionContainer]')]"
-                ".some(e => e.innerText.includes(' clips. ') && e.innerText !== before)",
-                arg=before,
-            )
+    times["search_s"] = statistics.median(seconds(partial(search, word)) for word in SEARCHES)
+    search("")
 
-        searches.append(seconds(search))
-    box.fill("")
-    box.press("Enter")
-    times["search_s"] = statistics.median(searches)
-
-    choices = []
-    shows = page.locator(".st-key-filter_show")
-    for choice in ("Left out", "All", "Left out", "All"):
+    def choose(choice: str) -> None:
+        page.locator(".st-key-filter_show").get_by_text(choice, exact=True).click()
         expected = "0 clips." if choice == "Left out" else f"{clips:,} clips."
+        caption.filter(has_text=expected).first.wait_for()
 
-        def choose(choice: str = choice, expected: str = expected) -> None:
-            shows.get_by_text(choice, exact=True).click()
-            caption.filter(has_text=expected).first.wait_for()
+    times["choose_s"] = statistics.median(
+        seconds(partial(choose, choice)) for choice in ("Left out", "All", "Left out", "All")
+    )
 
-        choices.append(seconds(choose))
-    times["choose_s"] = statistics.median(choices)
+    def another_clip(button: str) -> None:
+        title = page.locator("h3").first
+        before = title.inner_text()
+        page.locator(f".st-key-{button} button").click()
+        page.wait_for_function(CHANGED, arg=["h3", before])
+
+    clicks = ("clip_after", "clip_after", "clip_after", "clip_before")
+    times["next_clip_s"] = statistics.median(seconds(partial(another_clip, button)) for button in clicks)
+
+    def order(by: str) -> None:
+        """The chosen clip gets another place, which the line above it tells."""
+        place = page.locator(".st-key-clip_place")
+        before = place.inner_text()
+        page.locator(".st-key-clip_sort").get_by_role("combobox").click()
+        page.get_by_role("option", name=by).first.click()
+        page.wait_for_function(CHANGED, arg=[".st-key-clip_place", before])
+
+    orders = ("Length", "As in the metadata", "Peak", "Worst findings")
+    times["order_s"] = statistics.median(seconds(partial(order, by)) for by in orders)
+
+    def view(name: str, shown: str) -> None:
+        page.locator(".st-key-dataset_view").get_by_text(name, exact=True).click()
+        page.locator(shown).first.wait_for()
+
+    views = [("Overview", "[data-testid=stTable]"), ("Clips", "[data-testid=stDataFrame]")] * 2
+    times["view_s"] = statistics.median(seconds(partial(view, *each)) for each in views)
 
     def opened_again() -> None:
         page.goto(url)
@@ -183,14 +207,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True, help="real speech whose clips are linked to")
     parser.add_argument("--clips", type=int, default=13_100)
-    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--lines", type=int, default=1_000_000, help="0: the dataset's page alone")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Path(scratch) / "workspace"
         dataset = link_dataset(options.dataset, Path(scratch) / "linked", options.clips)
-        long_run(workspace / "runs" / RUN, dataset, options.lines)
+        if options.lines:
+            long_run(workspace / "runs" / RUN, dataset, options.lines)
         server = Server(workspace)
         server.start()
         try:
@@ -201,7 +226,9 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1440, "height": 1000})
                 page.set_default_timeout(60_000)
                 setup = setup_times(page, f"{server.url}/setup?dataset={dataset}&view=clips", options.clips)
-                monitor = monitor_times(page, f"{server.url}/monitor?run={RUN}", options.lines)
+                monitor = {}
+                if options.lines:
+                    monitor = monitor_times(page, f"{server.url}/monitor?run={RUN}", options.lines)
                 browser.close()
         finally:
             server.kill()

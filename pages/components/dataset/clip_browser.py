@@ -33,6 +33,11 @@ _MOST_TEXT = 160
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """Filters, table and the chosen clip. A fragment: a click draws this part anew, not the page."""
     rows, out = inspected.rows, journal_state.left_out(inspected.rows, folder)
+    if rows.empty:
+        st.info(
+            "There is no clip to show: no row of the metadata names one. The overview says what is wrong with them."
+        )
+        return
     chosen, by, downwards = _filters(rows)
     shown = clip_table.filter_rows(_ordered(inspected, str(folder), by, downwards), chosen, out)
     table, detail = st.columns([3, 2], gap="medium")
@@ -118,6 +123,7 @@ def _table(
         key=key,
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
+        placeholder="",
         column_config={
             "kept": st.column_config.CheckboxColumn("In", width=45, help="Whether the clip is kept in the dataset"),
             "utterance_id": st.column_config.TextColumn("Clip", width=170),
@@ -167,7 +173,8 @@ def _neighbours(shown: pd.DataFrame, clicked: int, folder: str) -> None:
     """The way to the clips before and after, in the table's order."""
     last = min(len(shown), _MOST_LISTED) - 1
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{clicked + 1:,} of {len(shown):,}", width="content")
+        with st.container(key="clip_place", width="content"):
+            st.caption(f"{clicked + 1:,} of {len(shown):,}", width="content")
         with st.container(horizontal=True, width="content", gap="small"):
             for key, icon, to, label in (
                 ("clip_before", ":material/chevron_left:", clicked - 1, "Before"),

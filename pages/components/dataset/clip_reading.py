@@ -26,12 +26,12 @@ def show(words: str, language: str, heard: tuple[np.ndarray, int], *, name: str)
     if isinstance(read, str):
         st.caption(read)
         return
-    recorded, spoken = st.columns(2)
-    with recorded:
+    beside = st.grid(2, min_column_width=210)
+    with beside.container():
         st.caption("The recording")
         player.play(*heard, name=f"Clip {name}, to compare")
         clip_sound.show_spectrogram(*heard, name=name, key="recorded_")
-    with spoken:
+    with beside.container():
         st.caption("espeak-ng reads the text")
         player.play(*read, name=f"espeak-ng's reading of {name}")
         clip_sound.show_spectrogram(*read, name=f"espeak-ng's reading of {name}", key="spoken_")

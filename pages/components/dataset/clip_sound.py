@@ -49,11 +49,10 @@ def show(heard: tuple[np.ndarray, int], *, name: str) -> None:
         player.play(sound, rate, name=f"Clip {name}")
         return
     trimmed = trim(sound, rate)
-    whole, kept = st.columns(2)
-    with whole:
+    with st.container(gap="xsmall"):
         st.caption(f"As recorded, {sound.size / rate:.2f} s")
         player.play(sound, rate, name=f"Clip {name}")
-    with kept:
+    with st.container(gap="xsmall"):
         if trimmed.refusal:
             st.caption(f"Training leaves it out: it {trimmed.refusal}.")
         else:

@@ -41,7 +41,7 @@ def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder:
 
 def _show_finding(finding: Mapping[str, Any]) -> None:
     limit = ""
-    if finding["value"] is not None and not pd.isna(finding["value"]):
+    if finding["unit"] and finding["value"] is not None and not pd.isna(finding["value"]):
         limit = f"{finding['value']:.3g} {finding['unit']}".strip()
         if finding["threshold"] is not None and not pd.isna(finding["threshold"]):
             limit += f", the limit is {finding['threshold']:.3g} {finding['unit']}".rstrip()

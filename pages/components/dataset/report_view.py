@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BADGE = {"error": "red", "warning": "orange", "info": "blue"}
 """A severity's colour where Streamlit names colours."""
 _KINDS_SHOWN = 6
+_METRIC_WIDTH = 190
+"""Pixels: a sample rate fits, and on a narrow page three stand in a row."""
 _KINDS_HEIGHT = 480
 
 
@@ -34,7 +36,7 @@ def show_glimpse(glimpse: Glimpse) -> None:
     """The first totals: the metadata's, and an estimate from a few clips."""
     estimated = f"Estimated from {glimpse.looked_at:,} clips; every header is being read."
     known = glimpse.looked_at == glimpse.clips
-    with st.grid(6, min_column_width=110):
+    with st.grid(6, min_column_width=_METRIC_WIDTH):
         st.metric("Clips", f"{glimpse.clips:,}", border=True)
         st.metric(
             "Minutes", f"{'' if known else '≈ '}{glimpse.minutes:,.1f}", border=True, help=None if known else estimated
@@ -50,7 +52,7 @@ def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Mapping[
     totals = clip_table.totals(rows, left_out)
     rates = [int(rate) for rate in summary.get("sample_rates", {})]
     mixed = f"Mixed: {', '.join(f'{rate / 1000:g} kHz' for rate in rates)}" if len(rates) > 1 else None
-    with st.grid(6, min_column_width=110):
+    with st.grid(6, min_column_width=_METRIC_WIDTH):
         st.metric("Clips", f"{totals['clips']:,.0f}", border=True)
         st.metric("Minutes", f"{totals['minutes']:,.1f}", border=True)
         st.metric("Speakers", f"{totals['speakers']:,.0f}", border=True)
