@@ -20,7 +20,7 @@ The way of the data, a module a step:
 - `sandbox`     what a limit that is moved would cost: clips, hours, phonemes
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
-                `workers` are who looks at the clips)
+                `workers` are who looks at the clips, `progress` tells how far it is)
 - `decisions`   what a person decides about clips: keep, leave out, edit, undo; `journal` keeps it beside the dataset
 - `audit`       does the text belong to the audio? espeak-ng speaks it (`espeak_voice`); `audit_cepstra` are what is
                 compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between;

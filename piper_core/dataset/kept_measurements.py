@@ -11,7 +11,7 @@ import sqlite3
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,17 @@ class KeptMeasurements:
     ) -> list[ClipMeasurements | Unreadable | None]:
         """Of each clip (as `clip_key` names it) what was measured when its file had that stamp; None where unknown."""
         found: list[ClipMeasurements | Unreadable | None] = [None] * len(clips)
-        for index, problem, *values in self._still_true("clips", f"problem, {', '.join(_KEPT)}", clips, stamps):
-            if problem is not None:
-                found[index] = Unreadable(problem)
+        known = self._known("clips", f"problem, {', '.join(_KEPT)}")
+        for index, (clip, stamp) in enumerate(zip(clips, stamps, strict=True)) if known else ():
+            row = known.get(_key(clip))
+            if row is None or row[1:3] != stamp:
+                continue
+            if row[3] is not None:
+                found[index] = Unreadable(row[3])
             else:
                 measured = object.__new__(ClipMeasurements)
                 # The fields of a frozen dataclass at once: its own constructor takes four times as long.
-                measured.__dict__.update(zip(_KEPT, values, strict=True))
+                measured.__dict__.update(zip(_KEPT, row[4:], strict=True))
                 found[index] = measured
         return found
 
@@ -100,7 +104,9 @@ class KeptMeasurements:
 
     def pitches(self, clips: Sequence[str], stamps: Sequence[Stamp | None]) -> dict[int, float | None]:
         """Index of a clip whose pitch is known -> Hz, or None where no voice was found in it."""
-        return dict(self._still_true("pitches", "pitch_hz", clips, stamps))
+        known = self._known("pitches", "pitch_hz")
+        rows = [known.get(_key(clip)) for clip in clips] if known else []
+        return {index: row[3] for index, row in enumerate(rows) if row is not None and row[1:3] == stamps[index]}
 
     def keep_pitch(self, clip: str, stamp: Stamp, pitch_hz: float | None) -> None:
         """For the next inspection."""
@@ -134,19 +140,10 @@ class KeptMeasurements:
             self._database = None
         return self._problem
 
-    def _still_true(
-        self, table: str, columns: str, clips: Sequence[str], stamps: Sequence[Stamp | None]
-    ) -> Iterator[tuple[Any, ...]]:
-        """Index and `columns` of each clip that is known, and whose file has not changed since."""
-        if self._database is None:
-            return
-        wanted: dict[bytes, list[int]] = {}
-        for index, clip in enumerate(clips):
-            wanted.setdefault(_key(clip), []).append(index)
-        for clip, size, mtime_ns, *values in self._rows(f"SELECT clip, file_bytes, mtime_ns, {columns} FROM {table}"):
-            for index in wanted.get(clip, ()):
-                if stamps[index] == (size, mtime_ns):
-                    yield (index, *values)
+    def _known(self, table: str, columns: str) -> dict[bytes, tuple[Any, ...]]:
+        """Clip -> its row: the clip, the two parts of its file's stamp, and `columns`."""
+        rows = self._rows(f"SELECT clip, file_bytes, mtime_ns, {columns} FROM {table}")
+        return {row[0]: row for row in rows}
 
     def _rows(self, query: str, *parameters: str | bytes) -> Iterable[tuple[Any, ...]]:
         if self._database is None:

@@ -80,7 +80,8 @@ class UtteranceRow:
     @property
     def duration_s(self) -> float | None:
         """Seconds, or None where unknown."""
-        return self.clip.duration_s if self.clip else None
+        clip = self.clip
+        return clip.duration_s if clip else None
 
     @property
     def sample_rate(self) -> int | None:
@@ -141,16 +142,18 @@ class Summary:
     @classmethod
     def of(cls, rows: Sequence[UtteranceRow], findings: Sequence[Finding], speakers: Sequence[str]) -> Summary:
         """Counted from rows and findings."""
-        rates = Counter(row.sample_rate for row in rows if row.sample_rate is not None)
+        heard = [(row.usable, clip) for row in rows if (clip := row.clip) is not None]
+        rates = Counter(clip.sample_rate for _, clip in heard)
+        severities = Counter(finding.severity for finding in findings)
         return cls(
             utterances=len(rows),
             usable=sum(row.usable for row in rows),
-            duration_s=sum(row.duration_s or 0.0 for row in rows),
-            usable_duration_s=sum(row.duration_s or 0.0 for row in rows if row.usable),
+            duration_s=sum(clip.duration_s for _, clip in heard),
+            usable_duration_s=sum(clip.duration_s for usable, clip in heard if usable),
             speakers=max(1, len(speakers)),
             sample_rates={str(rate): count for rate, count in rates.most_common()},
-            errors=sum(finding.severity == "error" for finding in findings),
-            warnings=sum(finding.severity == "warning" for finding in findings),
+            errors=severities["error"],
+            warnings=severities["warning"],
         )
 
 

@@ -202,11 +202,11 @@ def test_several_at_once_share_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_partial_reports_grow_into_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from piper_core.dataset import inspection
+    from piper_core.dataset import progress
     from piper_core.dataset.audio import AudioHeader, ClipMeasurements
 
-    monkeypatch.setattr(inspection, "PARTIAL_EVERY_S", 0.0)
-    monkeypatch.setattr(inspection, "PARTIAL_SHARE", 1e9)
+    monkeypatch.setattr(progress, "PARTIAL_EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "PARTIAL_SHARE", 1e9)
     folder = spoken(tmp_path / "set", {f"c{i:02d}": babble(i) for i in range(30)})
     seen: list[PartialInspection] = []
     report = inspect(folder, on_partial=seen.append, jobs=1, pitch=False)
