@@ -23,6 +23,8 @@ FIFTH = "#C95C4E"
 SIXTH = "#5B87B8"
 CATEGORICAL = (ACCENT, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 """Series in their order."""
+POINT_OPACITY = 0.8
+"""Of points that lie over each other; through it, too, the accent keeps its contrast on both backgrounds."""
 MUTED = "#7A8C92"
 """Thresholds, guides, what is not the point."""
 SEVERITY = {"error": "#D04F47", "warning": "#B97A1C", "info": "#4A86C5"}

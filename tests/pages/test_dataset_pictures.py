@@ -80,12 +80,23 @@ def test_recording_order_marks_levels_and_steps() -> None:
     assert figure.layout.yaxis.title.text == "dBFS"
 
 
-def test_a_long_recording_is_an_envelope_that_keeps_its_extremes() -> None:
+def test_a_value_far_off_stands_at_the_edge_and_tells_what_it_is() -> None:
+    values = np.random.default_rng(0).normal(-60, 1, 100)
+    values[7] = -200.0
+    figure = order.along_recording(values, [], names(100), title="Noise", unit="dBFS", step_unit="dB")
+    points = trace(figure, "clips")
+    assert points.y[7] > -80
+    assert points.marker.symbol[7] == "triangle-down"
+    assert set(points.marker.symbol[:7]) == {"circle"}
+    assert "-200" in points.text[7]
+
+
+def test_a_long_recording_is_an_envelope_in_which_single_clips_show() -> None:
     values = np.random.default_rng(0).normal(-60, 1, MANY)
     values[70_000] = -20.0
     values[100:900] = np.nan
     figure = order.along_recording(values, [], names(MANY), title="Noise", unit="dBFS", step_unit="dB")
-    assert max(trace(figure, "greatest").y) == -20.0
+    assert max(trace(figure, "greatest").y) == pytest.approx(-60 + 8.5 * 1.35, abs=0.5), "at the edge"
     assert min(trace(figure, "least").y) == pytest.approx(np.nanmin(values), abs=0.01)
     assert np.median(trace(figure, "median").y) == pytest.approx(-60, abs=0.1)
     assert len(figure.to_json()) < MOST_BYTES / 20

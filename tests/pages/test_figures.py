@@ -34,6 +34,15 @@ def test_every_colour_is_seen_on_both_backgrounds(colour: str, background: str) 
     assert contrast(colour, background) >= 3.0
 
 
+@pytest.mark.parametrize("background", [theme.LIGHT_BACKGROUND, theme.DARK_BACKGROUND])
+def test_points_are_seen_through_their_opacity(background: str) -> None:
+    def channel(at: int) -> int:
+        over, under = (int(colour[at : at + 2], 16) for colour in (theme.ACCENT, background))
+        return round(theme.POINT_OPACITY * over + (1 - theme.POINT_OPACITY) * under)
+
+    assert contrast("#" + "".join(f"{channel(at):02x}" for at in (1, 3, 5)), background) >= 2.6
+
+
 def test_backgrounds_are_those_of_the_pages(project_root: Path) -> None:
     config = (project_root / ".streamlit/config.toml").read_text()
     backgrounds = re.findall(r'^backgroundColor = "(#\w{6})"', config, flags=re.MULTILINE)

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.components.theme import ACCENT, SECOND, apply_theme
+from pages.components.theme import ACCENT, POINT_OPACITY, SECOND, apply_theme
 from piper_core.dataset.change_points import ChangePoint
 
 MOST_POINTS = 1200
 """More clips than that are drawn as an envelope."""
 _STRETCHES = 400
+_SYMBOLS = ("circle", "triangle-down", "triangle-up")
+"""In its place; below the picture; above it."""
+_FENCE_IQRS = 8
 
 
 def along_recording(
@@ -26,29 +29,46 @@ def along_recording(
 ) -> go.Figure:
     """`values` [N] in recording order, each level between `steps` as a line, and the steps' sizes in `step_unit`.
 
-    Many clips become stretches of neighbours: the median of each as a line in a band from its least to its greatest.
+    A value far off is drawn at the edge, as a triangle. Many clips become stretches of neighbours: the median of each
+    as a line in a band from its least to its greatest.
     """
     numbers = np.asarray(values, dtype=float)
     figure = go.Figure()
+    lowest, highest = _fences(numbers)
     if numbers.size <= MOST_POINTS:
         known = np.flatnonzero(np.isfinite(numbers))
+        beyond = (numbers[known] < lowest).astype(int) + 2 * (numbers[known] > highest)
         figure.add_scatter(
             x=(known + 1).astype(np.int32),
-            y=np.round(numbers[known], 2).astype(np.float32),
-            text=[ids[int(at)] for at in known],
-            customdata=known.astype(np.int32)[:, None],
+            y=np.round(np.clip(numbers[known], lowest, highest), 2).astype(np.float32),
+            text=[f"{ids[int(at)]}: {numbers[at]:.2f}" for at in known],
             mode="markers",
             name="clips",
-            marker={"color": ACCENT, "size": 5, "opacity": 0.55},
-            hovertemplate="clip %{x} (%{text}): %{y} " + unit + "<extra></extra>",
+            marker={
+                "color": ACCENT,
+                "size": 6,
+                "opacity": POINT_OPACITY,
+                "symbol": [_SYMBOLS[side] for side in beyond],
+            },
+            hovertemplate="clip %{x}, %{text} " + unit + "<extra></extra>",
         )
     else:
-        _envelope(figure, numbers, unit)
+        _envelope(figure, np.clip(numbers, lowest, highest), unit)
     _levels(figure, numbers, steps, unit, step_unit)
     apply_theme(figure, title, height=260)
     figure.update_xaxes(title_text="clip, in recording order", range=[0, numbers.size + 1], showgrid=False)
     figure.update_yaxes(title_text=unit)
     return figure.update_layout(showlegend=False, dragmode=False)
+
+
+def _fences(numbers: np.ndarray) -> tuple[float, float]:
+    """The lowest and highest value that is drawn in its place: digital silence at -200 dB would flatten the rest."""
+    known = numbers[np.isfinite(numbers)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = np.quantile(known, [0.25, 0.75])
+    reach = _FENCE_IQRS * (high - low)
+    return (float(low - reach), float(high + reach)) if reach > 0 else (float(known.min()), float(known.max()))
 
 
 def _envelope(figure: go.Figure, numbers: np.ndarray, unit: str) -> None:

@@ -11,6 +11,7 @@ from pages.components.theme import ACCENT, SECOND, apply_theme
 
 MOST_SPEAKERS = 40
 _MOST_OUTLIERS = 400
+_TICKS_HZ = (50, 60, 80, 100, 120, 150, 180, 220, 260, 300, 350, 400, 500, 600)
 
 
 def pitch_by_speaker(pitch_hz: np.ndarray, speakers: Sequence[str | None], ids: Sequence[str]) -> go.Figure:
@@ -56,6 +57,6 @@ def pitch_by_speaker(pitch_hz: np.ndarray, speakers: Sequence[str | None], ids: 
             hovertemplate="%{text}: %{y:.0f} Hz<extra></extra>",
         )
     apply_theme(figure, "Pitch of the voice", height=340)
-    figure.update_yaxes(title_text="Hz", type="log", dtick=0.301 / 3, tickformat=".0f")
+    figure.update_yaxes(title_text="Hz", type="log", tickvals=_TICKS_HZ, ticktext=[f"{hz}" for hz in _TICKS_HZ])
     figure.update_xaxes(showgrid=False, type="category")
     return figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)

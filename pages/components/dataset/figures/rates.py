@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.components.theme import ACCENT, SECOND, apply_theme
+from pages.components.theme import ACCENT, POINT_OPACITY, SECOND, apply_theme
 
 DENSITY = [[0.0, "rgba(31,138,158,0)"], [0.001, "rgba(31,138,158,0.18)"], [1.0, "rgba(31,138,158,1)"]]
 """How many clips: nothing shows the page, much shows the accent; it reads on both backgrounds."""
@@ -54,14 +54,14 @@ def rate_against_duration(
     if usual.size > MOST_POINTS:
         _density(figure, duration_s[usual], rates[usual], unit)
     else:
-        _points(figure, usual, duration_s, rates, ids, (f"usual ({usual.size:,})", ACCENT, 5, 0.55), unit)
+        _points(figure, usual, duration_s, rates, ids, (f"usual ({usual.size:,})", ACCENT, 6, POINT_OPACITY), unit)
     how_many = f"{odd.size:,}" if odd.size == shown.size else f"the {shown.size:,} furthest of {odd.size:,}"
     _points(
         figure, shown, duration_s, rates, ids, (f"far from the speaker's others ({how_many})", SECOND, 8, 0.95), unit
     )
     apply_theme(figure, height=360)
     figure.update_xaxes(title_text="seconds", rangemode="tozero")
-    figure.update_yaxes(title_text=f"{unit} a second of speech", rangemode="tozero")
+    figure.update_yaxes(title_text=f"{unit} a second of speech")
     # Room for the legend, which tells the colours apart in words.
     return figure.update_layout(clickmode="event+select", dragmode=False, margin={"t": 40})
 

@@ -183,7 +183,7 @@ def _show_sentences(counted: Counted, wanted: Sequence[str], language: str) -> N
     if after:
         st.caption(f"Still fewer than {WANTED} times after these: {_listed(after)}. Another text may hold them.")
     st.download_button(
-        f"{len(found)} sentences (text file)",
+        f"{len(found)} sentences (text file)" if len(found) > 1 else "The sentence (text file)",
         "\n".join(one.sentence for one in found) + "\n",
         file_name="sentences-to-record.txt",
         mime="text/plain",
