@@ -106,8 +106,13 @@ def coverage(counted: Counted, known: Inventory) -> Coverage:
 
 
 def base_voice(language: str, phoneme_ids: Collection[str] | None = None) -> BaseVoice:
-    """A voice that was trained in `language`, with `phoneme_ids` (default: piper-tts' own). Raises TextError."""
+    """A voice that was trained in `language`, with `phoneme_ids` (default: piper-tts' own).
+
+    Raises TextError, and BaseError for a language in which espeak-ng has no words to learn the sounds from.
+    """
     known = inventory(text.check_language(language))
+    if not known.has_words:
+        raise BaseError(f"espeak-ng has no words of {language} at hand, so what such a voice has heard can't be told.")
     heard = {symbol for sound in known.words for symbol in sound}
     return BaseVoice(known.language, frozenset(heard & set(phoneme_ids or text.phoneme_id_map())))
 

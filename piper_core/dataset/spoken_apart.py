@@ -1,7 +1,7 @@
 """Made-up and unusual texts -> phonemes, in a process of its own: espeak-ng dies of some of them.
 
-A picture's name that is longer than its buffer (U+1F920 in German) ends the whole process, which must not be the
-pages'. The text that it died of is left out, and the next process goes on behind it.
+Some pictures' names (U+1F920 in German, after others) end the whole process, which must not be the pages'. The text
+that it died of is left out, and the next process goes on behind it.
 """
 
 from __future__ import annotations

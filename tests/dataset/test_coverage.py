@@ -161,6 +161,11 @@ def test_an_english_base_never_heard_french_nasals() -> None:
     assert all(own.knows(sound) for sound in inventory("fr-fr").usual)
 
 
+def test_what_can_not_be_told_of_a_base_is_not_guessed() -> None:
+    with pytest.raises(coverage.BaseError, match="no words of uk"):
+        coverage.base_voice("uk")
+
+
 def test_a_base_by_its_json_has_only_the_symbols_of_its_map() -> None:
     ids = {symbol: [1] for symbol in "abdefhiklmnopstuvz"}
     base = coverage.read_base(json.dumps({"espeak": {"voice": "en-us"}, "phoneme_id_map": ids}).encode())
