@@ -40,10 +40,13 @@ __all__ = [
     "waveform_envelope",
 ]
 
-MEASURE_VERSION = 4
+MEASURE_VERSION = 5
 """Raised whenever a measurement changes, so that kept ones are made again."""
 RAIL = 0.995
 """Share of full scale at which a sample counts as cut off (Hansen, Stauffer, Xia 2021)."""
+FLAT, FLAT_RUNS, FLAT_LEAST = 0.9999, 5, 0.01
+"""Share of its own peak at which a quieter clip counts as cut off; in so many places at least, where a voice reaches
+it once; and the peak below which rounding makes any clip flat."""
 LOUD = 0.99
 """Share of full scale counted in `clipped_share` (VoxKitchen)."""
 ABSURD = np.float32(1e9)
@@ -75,7 +78,8 @@ class ClipMeasurements:
     clipped_percent: float
     """Samples at 0.99 of full scale and above."""
     clipped_runs: int
-    """Runs of two and more samples at one rail (0.995 of full scale)."""
+    """Runs of two and more samples at one rail: 0.995 of full scale, or the clip's own peak where it comes so often
+    (`FLAT_RUNS`) that it was cut off there and made quieter afterwards."""
     leading_silence_s: float
     """Before the first frame that is no silence, in the sense of `silence.TOP_DB`."""
     trailing_silence_s: float
@@ -245,7 +249,7 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
         loudness_lufs=integrated_loudness(audio, rate),
         dc_offset_percent=100 * abs(total / audio.size),
         clipped_percent=100 * int(np.count_nonzero(np.abs(samples) >= LOUD)) / samples.size if peak >= LOUD else 0.0,
-        clipped_runs=_clipped_runs(samples) if peak >= RAIL else 0,
+        clipped_runs=_clipped_runs(samples) if peak >= RAIL else _flat_runs(samples, peak),
         leading_silence_s=start / rate,
         trailing_silence_s=(audio.size - end) / rate,
         speech_s=(end - start) / rate,
@@ -266,6 +270,18 @@ def _clipped_runs(samples: np.ndarray) -> int:
         pairs = rail[1:] & rail[:-1]
         runs += int(np.count_nonzero(pairs[0])) + int(np.count_nonzero(pairs[1:] & ~pairs[:-1])) if len(pairs) else 0
     return runs
+
+
+def _flat_runs(samples: np.ndarray, peak: float) -> int:
+    """Runs of three and more samples [N, channels] at the clip's own peak, or 0 where they are too few: a round peak
+    holds two at most."""
+    rail = np.abs(samples) >= FLAT * peak
+    if peak <= FLAT_LEAST or np.count_nonzero(rail) < 2 * FLAT_RUNS:
+        return 0
+    pairs = rail[1:] & rail[:-1] & (np.signbit(samples[1:]) == np.signbit(samples[:-1]))
+    triples = pairs[1:] & pairs[:-1]
+    runs = int(np.count_nonzero(triples[1:] & ~triples[:-1]))
+    return runs if runs >= FLAT_RUNS else 0
 
 
 def _dbfs(level: float) -> float:

@@ -115,7 +115,7 @@ class Check:
 
 
 _OURS = "Piper Studio's choice"
-_SET_OWN = "derived from the set: quartiles and {} IQR (Tukey's outer fences), but {} at least"
+_SET_OWN = "derived from the set: quartiles and {} IQR (Tukey's fences), but {} at least"
 
 _TABLE = (
     Check("unreadable", "error", "libsndfile; lhotse#913: headers lie, so the whole file is decoded",
@@ -239,9 +239,9 @@ _LIMITS = (
           "Piper's filter_utterances: from Q1 - 2 IQR of each speaker",
           "Phonemes (or characters) a second of speech, below the speaker's lower quartile."),
     Limit("pitch-high", "pitch", "pitch_off_semitones", "above", "warning", 3, "semitones",
-          "median F0 as in dataspeech; " + _SET_OWN.format(3, "3 semitones"), "Higher than the speaker's middle.", 3),
+          "median F0 as in dataspeech; " + _SET_OWN.format(2.25, "3 semitones"), "Above the speaker's middle.", 2.25),
     Limit("pitch-low", "pitch", "pitch_off_semitones", "below", "warning", -3, "semitones",
-          "median F0 as in dataspeech; " + _SET_OWN.format(3, "3 semitones"), "Lower than the speaker's middle.", 3),
+          "median F0 as in dataspeech; " + _SET_OWN.format(2.25, "3 semitones"), "Below the speaker's middle.", 2.25),
     Limit("transcript-unrelated", "transcript-mismatch", "transcript_cost", "above", "error", 0.5, "nats",
           "log likelihood ratio of docs/audit.md: 0 is where this text is no likelier than any other",
           "Cost of the text a frame of 20 ms: it has nothing to do with the audio."),

@@ -80,7 +80,9 @@ def _silent(_: Clip, values: Mapping[str, float]) -> str:
 def _clipped(_: Clip, values: Mapping[str, float]) -> str:
     runs = values["clipped_runs"]
     places = "one place" if runs == 1 else f"{runs:,.0f} places"
-    return f"Is cut off at full scale in {places}, {values['clipped_percent']:.2g} % of its samples."
+    share = values["clipped_percent"]
+    where = f"at full scale in {places}, {share:.2g} % of its samples" if share else f"flat in {places}"
+    return f"Is cut off {where}."
 
 
 def _level(_: Clip, values: Mapping[str, float]) -> str:

@@ -10,14 +10,14 @@ import numpy as np
 
 from piper_core.wav import wav_bytes
 
-_MIN_CLIPS = 12
+_MIN_CLIPS = 16
 
 
 def plant(folder: Path, lines: list[str]) -> tuple[list[dict[str, str]], list[str]]:
     """Spoil clips of the demo in `folder`, the second of every pair and so on; the others stay as they are.
 
     Returns what was planted, a dict with `code` and `utterance_id` (a finding's) each, and the metadata's new lines.
-    Raises ValueError for fewer than 12 clips: too few would be left whole.
+    Raises ValueError for fewer than 16 clips: too few would be left whole.
     """
     if len(lines) < _MIN_CLIPS:
         raise ValueError(f"A demo with defects needs {_MIN_CLIPS} clips or more, to leave some whole.")
@@ -43,10 +43,32 @@ def plant(folder: Path, lines: list[str]) -> tuple[list[dict[str, str]], list[st
     lines[7] = f'{identifier}|"{text}'
     truncated = mark("unreadable", 8)
     truncated.write_bytes(truncated.read_bytes()[: truncated.stat().st_size // 2])
+    _change(mark("noise", 11), _noisy)
+    _change(mark("bandwidth", 12), _narrow)
+    _change(mark("internal-pause", 13), _paused)
     # The copied row's text is another clip's: neither of the two rows can be trusted.
     mark("duplicate-id", 9)
     lines.append(f"{ids[9]}|{lines[10].partition('|')[2]}")
     return planted, lines
+
+
+def _noisy(audio: np.ndarray) -> np.ndarray:
+    """White noise 10 dB under the speech."""
+    level = np.sqrt(np.mean(audio**2)) * 10 ** (-10 / 20)
+    return audio + np.random.default_rng(11).normal(scale=level, size=audio.size)
+
+
+def _narrow(audio: np.ndarray) -> np.ndarray:
+    """Nothing above a third of the band, as of a telephone."""
+    spectrum = np.fft.rfft(audio)
+    spectrum[spectrum.size // 3 :] = 0
+    return np.fft.irfft(spectrum, audio.size)
+
+
+def _paused(audio: np.ndarray) -> np.ndarray:
+    """Three seconds of a quiet room in the middle."""
+    rest = np.random.default_rng(13).normal(scale=3.0, size=3 * 22050)
+    return np.insert(audio, audio.size // 2, rest)
 
 
 def _change(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:

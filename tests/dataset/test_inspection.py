@@ -79,11 +79,12 @@ def test_every_awkward_file_gets_its_finding(awkward: Path, tmp_path: Path) -> N
 def test_real_speech_raises_few_alarms(kathleen: Path) -> None:
     report = inspect(kathleen)
     assert (report.summary.utterances, report.summary.usable, report.summary.errors) == (500, 500, 0)
-    assert report.summary.warnings <= 5
+    named = {f.utterance_id for f in report.findings if f.utterance_id and f.severity != "info"}
+    assert len(named) < 0.03 * 500, "docs/checks.md lists them"
     assert report.summary.duration_s == pytest.approx(1528.8, abs=0.1)
     quiet = [finding for finding in report.findings if finding.code == "loudness" and finding.utterance_id is None]
     assert [(finding.severity, finding.clips, finding.unit) for finding in quiet] == [("info", 500, "LUFS")]
-    assert len(report.findings) <= 10, "a trait of the set is one finding, not 500"
+    assert len(report.findings) <= 20, "a trait of the set is one finding, not 500"
 
 
 def test_speakers_are_counted(multispeaker: Path) -> None:
