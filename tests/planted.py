@@ -118,7 +118,7 @@ def look(planting: Planting, data: Path) -> Found:
         found = len(planting.clips) if own else 0
     return Found(
         planting, found, tuple(dict.fromkeys(finding.severity for finding in own)),
-        tuple(finding.value for finding in own if finding.value is not None), own[0].unit if own else "",
+        tuple(finding.value for finding in own if finding.value is not None), ", ".join(dict.fromkeys(finding.unit for finding in own)),
     )  # fmt: skip
 
 
@@ -206,9 +206,9 @@ def _of_files() -> Iterator[Planting]:
     yield Planting("path-escape", "../ before the id", _escape, about_set=True)
     yield Planting("columns", "a column too few", _one_column, about_set=True)
     yield Planting("quote", "a quote that is never closed", _open_quote)
-    yield Planting("metadata-format", "Latin-1", _latin, about_set=True)
-    yield Planting("metadata-format", "UTF-16", _encoded("utf-16"), about_set=True)
-    yield Planting("metadata-format", "tabs", _tabs, about_set=True)
+    yield Planting("metadata-format", "Latin-1", _latin, must=False, about_set=True)
+    yield Planting("metadata-format", "UTF-16", _encoded("utf-16"), must=False, about_set=True)
+    yield Planting("metadata-format", "tabs", _tabs, must=False, about_set=True)
     yield Planting("dataset-size", f"{CLIPS} clips, two minutes", lambda *_: None, about_set=True)
     yield Planting("pitch", "a clip of another voice", _other_voice, must=False)
 
