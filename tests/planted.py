@@ -116,10 +116,9 @@ def look(planting: Planting, data: Path) -> Found:
         found = len({finding.utterance_id for finding in own})
     else:
         found = len(planting.clips) if own else 0
-    return Found(
-        planting, found, tuple(dict.fromkeys(finding.severity for finding in own)),
-        tuple(finding.value for finding in own if finding.value is not None), ", ".join(dict.fromkeys(finding.unit for finding in own)),
-    )  # fmt: skip
+    units = dict.fromkeys(finding.unit for finding in own)
+    values = tuple(finding.value for finding in own if finding.value is not None)
+    return Found(planting, found, tuple(dict.fromkeys(one.severity for one in own)), values, ", ".join(units))
 
 
 def plantings() -> Iterator[Planting]:
