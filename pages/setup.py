@@ -78,11 +78,10 @@ job = inspection_job.inspection(
     ),
     again=inspections,
 )
+inspection_view.show_first(job)
 news, seen = job.news, job.seen
 inspection_view.show(job, news)
 if seen is None:
-    if job.glimpse is not None and not job.done:
-        report_view.show_glimpse(job.glimpse)
     st.stop()
 
 # Show: the totals, and the view that was chosen.

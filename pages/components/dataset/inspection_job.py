@@ -128,6 +128,7 @@ class InspectionJob:
         """Whether transcripts were, or are being, compared with the audio."""
         self._stop = threading.Event()
         self._ended = threading.Event()
+        self._told = threading.Event()
         self._next_news = 0.0
         self._start()
 
@@ -135,6 +136,11 @@ class InspectionJob:
     def done(self) -> bool:
         """Whether it has ended, well or not."""
         return self._ended.is_set()
+
+    def wait_for_news(self, at_most_s: float) -> None:
+        """Return as soon as there is something new."""
+        self._told.wait(at_most_s)
+        self._told.clear()
 
     def stop(self) -> None:
         """Ask it to end at the next clip."""
@@ -159,8 +165,8 @@ class InspectionJob:
             # Not swallowed: the page's thread says or raises it.
             self.problem = error
         finally:
-            self.news += 1
             self._ended.set()
+            self._tell()
 
     def _inspect(self) -> DatasetReport:
         from piper_core.dataset.inspection import inspect
@@ -178,7 +184,11 @@ class InspectionJob:
 
     def _glimpse(self, dataset: Dataset) -> None:
         self.glimpse = Glimpse.of(dataset)
+        self._tell()
+
+    def _tell(self) -> None:
         self.news += 1
+        self._told.set()
 
     def _heed(self, progress: InspectionProgress) -> None:
         self.progress = progress
@@ -192,7 +202,7 @@ class InspectionJob:
     def _learn(self, report: DatasetReport, *, complete: bool) -> None:
         started = time.monotonic()
         self.seen = Inspected.of(report, complete)
-        self.news += 1
+        self._tell()
         ended = time.monotonic()
         self._next_news = ended + max(_NEWS_EVERY_S, (ended - started) / _NEWS_SHARE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.dataset import clip_browser, dataset_views
+from pages.components.dataset import clip_browser, dataset_views, report_view
 from pages.components.dataset.inspection_job import InspectionJob, InspectionStopped
 from piper_core.dataset.audit import audit_problem
 from piper_core.dataset.inspection import Stage
@@ -19,16 +19,34 @@ _DOING: dict[Stage, str] = {
     "pitch": "Measuring the pitch",
     "audit": "Comparing transcripts with the audio",
 }
-_FIRST_LOOK_S, _LATER_LOOK_S = 0.2, 1.0
+_LOOK_EVERY_S = 1.0
+_FIRST_LOOK_S = 0.25
 _HEIGHT = 46
+
+
+def show_first(job: InspectionJob) -> None:
+    """Until there is a report to draw: how far it is, and the first totals as soon as the metadata is read.
+
+    Shown in the page's own run, which ends when there is more: a fragment would come round later. Every line that is
+    written lets a click interrupt it.
+    """
+    progress, totals = st.empty(), st.empty()
+    glimpsed = False
+    while job.seen is None and not job.done:
+        progress.progress(*_how_far(job))
+        if job.glimpse is not None and not glimpsed:
+            glimpsed = True
+            with totals.container():
+                report_view.show_glimpse(job.glimpse)
+        job.wait_for_news(_FIRST_LOOK_S)
+    progress.empty()
+    totals.empty()
 
 
 def show(job: InspectionJob, news: int) -> None:
     """Progress while `job` runs, then what came of it; draws the page anew when there is more than the `news` shown."""
     if not job.done:
-        # Until there is something to look at, a look costs nothing and every moment counts.
-        every_s = _FIRST_LOOK_S if job.seen is None else _LATER_LOOK_S
-        st.fragment(_progress, run_every=every_s)(job, news)
+        _progress(job, news)
         return
     problem = job.problem
     if isinstance(problem, InspectionStopped):
@@ -43,18 +61,22 @@ def show(job: InspectionJob, news: int) -> None:
             st.warning(sentence, icon=":material/hearing_disabled:")
 
 
+@st.fragment(run_every=_LOOK_EVERY_S)
 def _progress(job: InspectionJob, news: int) -> None:
     if job.done or job.news != news:
         st.rerun()
-    progress = job.progress
     with st.container(horizontal=True, vertical_alignment="center", height=_HEIGHT, border=False):
-        if progress is None or progress.total == 0:
-            st.progress(0.0, "Reading the dataset …")
-        else:
-            line = progress_line(progress.stage, progress.done, progress.total, progress.remaining_s)
-            st.progress(min(1.0, progress.done / progress.total), line)
+        st.progress(*_how_far(job))
         if st.button("Stop inspecting", icon=":material/stop:", key="stop_inspection", width=200):
             job.stop()
+
+
+def _how_far(job: InspectionJob) -> tuple[float, str]:
+    progress = job.progress
+    if progress is None or progress.total == 0:
+        return 0.0, "Reading the dataset …"
+    line = progress_line(progress.stage, progress.done, progress.total, progress.remaining_s)
+    return min(1.0, progress.done / progress.total), line
 
 
 def progress_line(stage: Stage, done: int, total: int, remaining_s: float) -> str:
