@@ -80,6 +80,13 @@ def test_recording_order_marks_levels_and_steps() -> None:
     assert figure.layout.yaxis.title.text == "dBFS"
 
 
+def test_of_many_steps_the_largest_are_labelled_and_all_are_marked() -> None:
+    steps = [ChangePoint(10 * i, 0.0, float(i), 3.0) for i in range(1, 10)]
+    figure = order.along_recording(np.zeros(100), steps, names(100), title="Noise", unit="dBFS", step_unit="dB")
+    assert len(figure.layout.shapes) == 9
+    assert [note.text for note in figure.layout.annotations if note.text] == [f"+{i}.0 dB" for i in range(4, 10)]
+
+
 def test_a_value_far_off_stands_at_the_edge_and_tells_what_it_is() -> None:
     values = np.random.default_rng(0).normal(-60, 1, 100)
     values[7] = -200.0

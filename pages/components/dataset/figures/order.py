@@ -16,6 +16,7 @@ _STRETCHES = 400
 _SYMBOLS = ("circle", "triangle-down", "triangle-up")
 """In its place; below the picture; above it."""
 _FENCE_IQRS = 8
+_MOST_LABELS = 6
 
 
 def along_recording(
@@ -110,10 +111,13 @@ def _levels(figure: go.Figure, numbers: np.ndarray, steps: Sequence[ChangePoint]
         line={"color": SECOND, "width": 2.5},
         hovertemplate="level %{y} " + unit + "<extra></extra>",
     )
+    # Many labels would lie over each other: then the largest steps alone have one.
+    labelled = sorted(steps, key=lambda step: -abs(step.change))[:_MOST_LABELS]
     for step in steps:
+        label = f"{step.change:+.1f} {step_unit}" if step in labelled else ""
         figure.add_vline(
             x=step.index + 0.5,
             line={"color": SECOND, "width": 1, "dash": "dot"},
-            annotation={"text": f"{step.change:+.1f} {step_unit}", "font": {"size": 11, "color": SECOND}},
+            annotation={"text": label, "font": {"size": 11, "color": SECOND}},
             annotation_position="top",
         )

@@ -63,7 +63,7 @@ def rate_against_duration(
     figure.update_xaxes(title_text="seconds", rangemode="tozero")
     figure.update_yaxes(title_text=f"{unit} a second of speech")
     # Room for the legend, which tells the colours apart in words.
-    return figure.update_layout(clickmode="event+select", dragmode=False, margin={"t": 40})
+    return figure.update_layout(clickmode="event+select", dragmode=False, showlegend=True, margin={"t": 40})
 
 
 def _density(figure: go.Figure, x: np.ndarray, y: np.ndarray, unit: str) -> None:

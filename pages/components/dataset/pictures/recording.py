@@ -14,6 +14,7 @@ from pages.components.dataset.pictures import clips
 from pages.components.theme import CHART_CONFIG
 from piper_core.dataset.change_points import ChangePoint, change_points
 
+_MOST_TOLD = 6
 _SAME_PLACE = 5
 """Steps of several measurements within that many clips are one event."""
 
@@ -70,8 +71,7 @@ def show(inspected: Inspected) -> None:
     if not values:
         st.info("These are known once the audio has been measured.", icon=":material/hourglass_empty:")
         return
-    for sentence in stories(steps, ids) or ["No step: each level stays as it is from the first clip to the last."]:
-        st.markdown(f"- {sentence}")
+    _show_stories(stories(steps, ids))
     for measure in MEASURES:
         if measure.column not in values:
             st.caption(f"{measure.title}: not measured.")
@@ -87,6 +87,16 @@ def show(inspected: Inspected) -> None:
             alt=f"{measure.title} of {len(ids):,} clips in recording order, {len(found)} steps marked",
         )
         st.caption(measure.help)
+
+
+def _show_stories(told: Sequence[str]) -> None:
+    if not told:
+        st.markdown("No step: each level stays as it is from the first clip to the last.")
+        return
+    st.markdown("\n".join(f"- {sentence}" for sentence in told[:_MOST_TOLD]))
+    if len(told) > _MOST_TOLD:
+        with st.expander(f"{len(told) - _MOST_TOLD} further steps"):
+            st.markdown("\n".join(f"- {sentence}" for sentence in told[_MOST_TOLD:]))
 
 
 def stories(steps: Mapping[str, Sequence[ChangePoint]], ids: Sequence[str] | np.ndarray) -> list[str]:
