@@ -48,10 +48,8 @@ FLAT, FLAT_RUNS, FLAT_LEAST = 0.9999, 5, 0.01
 """Share of its own peak at which a quieter clip counts as cut off; in so many places at least, where a voice reaches
 it once; and the peak below which rounding makes any clip flat."""
 LOUD = 0.99
-"""Share of full scale counted in `clipped_share` (VoxKitchen)."""
-ABSURD = np.float32(1e9)
-"""Samples of that size count as broken, as NaN does: 180 dB over full scale, and their squares' sum would overflow."""
-_ABSURD_BITS = int(ABSURD.view(np.int32))
+"""Share of full scale counted in `clipped_percent` (VoxKitchen)."""
+_INFINITE = 0x7F800000  # bits of a float32 from which on a magnitude is no number
 _FLOOR = 1e-10  # -200 dBFS: what a level of exactly zero is written as
 
 
@@ -96,7 +94,7 @@ class ClipMeasurements:
     bandwidth_hz: float | None
     """Where the spectrum ends in a cliff; half the rate where it has none. None in silence."""
     non_finite_samples: int
-    """NaN, infinite, or as large as `ABSURD`."""
+    """NaN or infinite; in the other measurements they count as zeros."""
     audio_hash: str
     """Of the decoded samples: equal for copies, whatever their names or containers."""
 
@@ -223,8 +221,8 @@ def _measure(header: AudioHeader, samples: np.ndarray) -> ClipMeasurements:
     peak, *halves = digest(samples.reshape(-1).view(np.uint32))
     audio_hash = f"{halves[0]:016x}{halves[1]:016x}"
     non_finite = 0
-    if peak >= _ABSURD_BITS:
-        finite = np.abs(samples) < ABSURD
+    if peak >= _INFINITE:
+        finite = np.isfinite(samples)
         non_finite = int(samples.size - np.count_nonzero(finite))
         samples = np.where(finite, samples, np.float32(0))
         peak = digest(samples.reshape(-1).view(np.uint32))[0]

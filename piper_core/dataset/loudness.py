@@ -11,17 +11,20 @@ BLOCK_S = 0.4
 """A gating block; shorter clips have no integrated loudness."""
 _OVERLAP = 0.75
 _HOPS = 4  # that make a block
+_LEAST_RATE_HZ = 4000  # the shelf of the K-weighting rises about 1.7 kHz: it needs a band to rise in
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_LU = -0.691  # of equation 2: makes a 997 Hz sine at 0 dBFS in one channel read -3.01 LUFS
 
 
 def integrated_loudness(audio: np.ndarray, sample_rate: int) -> float | None:
-    """Loudness in LUFS of float32 samples [N], or None below 0.4 s or where every block is below the gates.
+    """Loudness in LUFS of float32 samples [N]; None below 0.4 s, below 4 kHz, and where every block is below the gates.
 
     Source: ITU-R BS.1770-4, annex 1: K-weighting, mean square of 400 ms blocks that overlap by 75 %, gated at
     -70 LUFS and then at 10 LU below the mean of what is left.
     """
+    if sample_rate < _LEAST_RATE_HZ:
+        return None
     hop = round(BLOCK_S * (1 - _OVERLAP) * sample_rate)
     hops = audio.size // hop
     if hops < _HOPS:

@@ -27,9 +27,11 @@ def floor_snr_db(spectra: np.ndarray) -> float | None:
 
     Frames of exact zeros are left out: nothing records them.
     """
-    power = spectra.real[:, FIRST_BIN:] ** 2 + spectra.imag[:, FIRST_BIN:] ** 2
-    starts = np.linspace(0, power.shape[1], BANDS, endpoint=False).astype(int)
-    bands = np.add.reduceat(power, starts, axis=1)
+    from piper_core.dataset.signal_pass import band_power
+
+    starts = np.linspace(FIRST_BIN, spectra.shape[1], BANDS + 1).astype(np.int64)
+    bands = np.empty((len(spectra), BANDS), np.float32)
+    band_power(spectra.view(np.float32), starts, bands)
     totals = bands.sum(axis=1)
     if not totals.any():
         return None

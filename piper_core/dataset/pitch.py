@@ -37,7 +37,7 @@ def median_pitch(audio: np.ndarray, sample_rate: int) -> float | None:
 def voiced_pitch(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Times in seconds of the middles of the voiced frames of float32 mono audio [N], and their pitch in Hz."""
     none = np.zeros(0), np.zeros(0)
-    low, rate = _decimated(np.asarray(audio, np.float32), sample_rate)
+    low, rate = _decimated(np.nan_to_num(np.asarray(audio, np.float32), posinf=0, neginf=0), sample_rate)
     window, hop = round(_WINDOW_S * rate), round(_HOP_S * rate)
     if low.size < window:
         return none

@@ -171,3 +171,15 @@ def summed_power(parts, power):
     for row in parts:
         for i in range(power.size):
             power[i] += np.float64(row[2 * i] * row[2 * i] + row[2 * i + 1] * row[2 * i + 1])
+
+
+@_compiled("void(float32[:, ::1], int64[::1], float32[:, ::1])")
+def band_power(parts, starts, bands):
+    """Fills `bands` [frames, bands] with the power from each of the bins `starts` [bands + 1] to the next."""
+    for frame in range(parts.shape[0]):
+        row = parts[frame]
+        for band in range(starts.size - 1):
+            total = np.float32(0)
+            for part in row[2 * starts[band] : 2 * starts[band + 1]]:
+                total += part * part
+            bands[frame, band] = total

@@ -299,3 +299,17 @@ def test_floats_far_beyond_full_scale_are_no_audio(tmp_path: Path) -> None:
     found = measure(write(tmp_path / "infinite.wav", loud, subtype="FLOAT"))
     assert isinstance(found, ClipMeasurements)
     assert found.non_finite_samples == 1
+
+
+@pytest.mark.parametrize("rate", [1000, 8000, 22050, 384_000])
+@pytest.mark.parametrize(
+    "samples",
+    [np.ones(1), np.full(600, 0.5), np.full(30_000, 0.3), np.full(30_000, np.nan), np.full(3000, np.inf),
+     np.eye(1, 30_000, 500)[0], np.full(50, 1e-42), 999 * np.sin(np.arange(9000))],
+    ids=["one sample", "short", "offset", "nan", "infinite", "impulse", "denormal", "loud"],
+)  # fmt: skip
+def test_odd_samples_give_numbers_or_none(tmp_path: Path, samples: np.ndarray, rate: int) -> None:
+    path = write(tmp_path / "a.wav", samples.astype(np.float32), rate, subtype="FLOAT")
+    with np.errstate(all="raise", under="ignore"):
+        values = measured(path).to_dict()
+    assert [name for name, value in values.items() if isinstance(value, float) and not np.isfinite(value)] == []

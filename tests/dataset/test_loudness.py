@@ -47,3 +47,8 @@ def test_too_short_and_silent_clips_have_none() -> None:
     assert integrated_loudness(sine(997, -20, 22050, 0.39), 22050) is None
     assert integrated_loudness(np.zeros(22050), 22050) is None
     assert integrated_loudness(sine(997, -90, 22050), 22050) is None
+
+
+def test_a_band_below_the_weightings_shelf_has_none() -> None:
+    assert integrated_loudness(sine(200, -20, 1000), 1000) is None
+    assert integrated_loudness(sine(997, -20, 4000), 4000) == pytest.approx(-23, abs=0.3)

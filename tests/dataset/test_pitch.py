@@ -97,3 +97,9 @@ def test_one_decode_gives_both(kathleen: Path) -> None:
     assert measured == measure(path, 0.5, 2.0)
     assert pitch_hz == median_pitch(*load_clip(path, offset_s=0.5, length_s=2.0))
     assert measure_with_pitch(path.with_suffix(".none"))[1] is None
+
+
+def test_broken_samples_count_as_zeros() -> None:
+    broken = voice(140)
+    broken[[5, 9000, 9001]] = [np.nan, np.inf, -np.inf]
+    assert semitones(median_pitch(broken, RATE), 140) == pytest.approx(0, abs=0.1)
