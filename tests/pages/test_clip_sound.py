@@ -38,6 +38,18 @@ def test_a_clip_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     assert "no file gone.wav" in str(samples(tmp_path / "gone.wav"))
 
 
-def test_a_reading_says_why_there_is_none() -> None:
-    assert "no words" in str(reading(" … ", "en-us"))
-    assert "no language" in str(reading("Hello.", "xx-nowhere"))
+def test_a_reading_says_why_there_is_none(kathleen: Path, tmp_path: Path) -> None:
+    path = read_dataset(kathleen).utterances[0].path
+    assert "no word" in str(reading(path, " … ", "en-us"))
+    assert "no language" in str(reading(path, "Hello.", "xx-nowhere"))
+    assert "more than a clip holds" in str(reading(path, "word " * 20_000, "en-us"))
+    assert "gone.wav" in str(reading(tmp_path / "gone.wav", "Hello.", "en-us"))
+
+
+def test_a_reading_agrees_with_its_own_clip_better_than_with_another(kathleen: Path) -> None:
+    one, other = read_dataset(kathleen).utterances[:2]
+    own, foreign = (reading(path, one.text, "en-us") for path in (one.path, other.path))
+    assert not isinstance(own, str)
+    assert not isinstance(foreign, str)
+    assert own.cost < foreign.cost
+    assert len(own.words) >= len(one.text.split()) - 1

@@ -27,15 +27,14 @@ def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder:
     st.subheader(plain_text(name), anchor=False)
     for finding in findings:
         _show_finding(finding)
-    words = _show_text(words, clip.get("written_text"))
-    _show_phonemes(words, language)
-    path = Path(str(clip["path"]))
-    heard = clip_sound.samples(path if path.is_absolute() else folder / path, *_span(clip))
+    _show_phonemes(_show_text(words, clip.get("written_text")), language)
+    path, span = folder / str(clip["path"]), _span(clip)  # an absolute path stays what it is
+    heard = clip_sound.samples(path, *span)
     if isinstance(heard, str):
         st.error(plain_text(heard))
     else:
         clip_sound.show(heard, name=name)
-        clip_reading.show(words, language, heard, name=name)
+        clip_reading.show(path, words, language, span, name=name)
     _show_measurements(measurements.measured(clip))
 
 
