@@ -64,8 +64,9 @@ class Limit:
     help: str
     """What crossing it means, for people."""
     fence_iqr: float | None = None
-    """Where set, `value` is only the least: in a set that varies more, the limit is its quartile and so many IQR
-    (Tukey's fences). A limit that was moved has none: then the user's word counts."""
+    """Where set, `value` is only the least: in a set that varies more, the limit lies so many IQR beyond the quartile
+    (Tukey's fences), both taken from the narrower half of the set. A limit that was moved has none: then the user's word
+    counts."""
 
     @property
     def of_set(self) -> bool:
