@@ -65,8 +65,8 @@ class Limit:
     """What crossing it means, for people."""
     fence_iqr: float | None = None
     """Where set, `value` is only the least: in a set that varies more, the limit lies so many IQR beyond the quartile
-    (Tukey's fences), both taken from the narrower half of the set. A limit that was moved has none: then the user's word
-    counts."""
+    (Tukey's fences), both taken from the narrower half of the set. A limit that was moved has none: then the user's
+    word counts."""
 
     @property
     def of_set(self) -> bool:
