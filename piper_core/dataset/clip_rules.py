@@ -101,7 +101,8 @@ def _rate(_: Clip, values: Mapping[str, float]) -> str:
 def _pitch(_: Clip, values: Mapping[str, float]) -> str:
     off = values["pitch_off_semitones"]
     word = "higher" if off > 0 else "lower"
-    return f"Is {abs(off):.1f} semitones {word} than its speaker's middle ({values['pitch_hz']:.0f} Hz), as another voice may be."
+    pitch = f"{abs(off):.1f} semitones {word} than its speaker's middle ({values['pitch_hz']:.0f} Hz)"
+    return f"Is {pitch}, as another voice may be."
 
 
 _SENTENCES: Mapping[str, _Sentence] = {
