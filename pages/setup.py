@@ -16,6 +16,7 @@ from pages.components.dataset import (
     piper_view,
     recent_datasets,
     report_view,
+    triage_view,
 )
 from pages.components.dataset.dataset_views import View
 from piper_core.settings import SettingError, Settings
@@ -26,6 +27,7 @@ VIEWS = (
     View("clips", "Clips", ":material/graphic_eq:", clip_browser.show),
     View("pictures", "Pictures", ":material/insights:", pictures_view.show),
     View("piper", "Piper's reading", ":material/fact_check:", piper_view.show),
+    View("triage", "Triage", ":material/checklist:", triage_view.show),
     View("export", "Export and report", ":material/ios_share:", cleaning_view.show),
 )
 

@@ -53,5 +53,11 @@ def chosen(views: Sequence[View]) -> View:
     return by_name.get(name or "", views[0])
 
 
+def open_view(name: str) -> None:
+    """Draw the page anew with the view of that name. For a button inside a view."""
+    st.query_params[VIEW] = name
+    st.rerun()
+
+
 def _to_address() -> None:
     st.query_params[VIEW] = st.session_state[_CHOICE]
