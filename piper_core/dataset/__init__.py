@@ -26,5 +26,6 @@ The way of the data, a module a step:
                 compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between;
                 `audit_comparison` lays one clip beside its text to be heard and seen,
                 `audit_words` are the words that pocketsphinx hears
+- `triage`      which clips to look at first; `cleaning`: which a cleaned dataset leaves out, and by which rule
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata
 """
