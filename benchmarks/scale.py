@@ -147,11 +147,13 @@ def setup_times(page: Page, url: str, clips: int) -> dict[str, float]:
     orders = ("Length", "As in the metadata", "Peak", "Worst findings")
     times["order_s"] = statistics.median(seconds(partial(order, by)) for by in orders)
 
-    def view(name: str, shown: str) -> None:
+    def view(name: str, shown: str, gone: str) -> None:
         page.locator(".st-key-dataset_view").get_by_text(name, exact=True).click()
         page.locator(shown).first.wait_for()
+        page.locator(gone).first.wait_for(state="detached")
 
-    views = [("Overview", "[data-testid=stTable]"), ("Clips", "[data-testid=stDataFrame]")] * 2
+    overview, table = "text=What was found", "[data-testid=stDataFrame]"
+    views = [("Overview", overview, table), ("Clips", table, overview)] * 2
     times["view_s"] = statistics.median(seconds(partial(view, *each)) for each in views)
 
     def opened_again() -> None:
