@@ -85,13 +85,15 @@ def transcript_costs(
     done = 0
     with EspeakVoice() as voice, ThreadPoolExecutor(jobs or cores(), thread_name_prefix="audit") as pool:
         common: Likeness | None = None
+        heard: dict[int, _Pair | None] = {}
         if len(by_speaker) > 1:
-            chosen = _spread(range(len(items)), LEARNT_FROM)
-            common, _ = _learnt([pair for _, pair in _pairs(items, chosen, code, voice, pool) if pair], None, pool)
+            heard = dict(_pairs(items, _spread(range(len(items)), LEARNT_FROM), code, voice, pool))
+            common, _ = _learnt([pair for pair in heard.values() if pair], None, pool)
         for indices in by_speaker.values():
             chosen = _spread(indices, LEARNT_FROM)
-            pairs = dict(_pairs(items, chosen, code, voice, pool))
-            likeness, rate = _learnt([pair for pair in pairs.values() if pair], common, pool)
+            pairs = {index: heard[index] for index in indices if index in heard}
+            pairs.update(_pairs(items, [index for index in chosen if index not in pairs], code, voice, pool))
+            likeness, rate = _learnt([pair for index in chosen if (pair := pairs[index])], common, pool)
             others = (index for index in indices if index not in pairs)
             for index, pair in _chained(pairs, _pairs(items, others, code, voice, pool)):
                 costs[index] = _cost(pair, likeness, rate) if pair else None
