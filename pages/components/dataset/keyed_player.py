@@ -67,7 +67,7 @@ export default function ({ data, parentElement }) {
     if (audio.dataset.url) URL.revokeObjectURL(audio.dataset.url);
     const bytes = Uint8Array.from(atob(data.wav), (sign) => sign.charCodeAt(0));
     audio.dataset.url = data.wav ? URL.createObjectURL(new Blob([bytes], { type: "audio/wav" })) : "";
-    if (data.wav) audio.src = audio.dataset.url; else audio.removeAttribute("src");
+    if (data.wav) audio.src = audio.dataset.url; else { audio.removeAttribute("src"); audio.load(); }
     play.disabled = !data.wav;
     word.textContent = "Play";
     if (data.wav && data.autoplay) audio.play().catch(() => {});
