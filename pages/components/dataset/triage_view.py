@@ -126,7 +126,8 @@ def _text(row: Mapping[str, Any], decided: Fitted, state: Triage) -> None:
         if text.strip() != words:
             state.decide(lambda: journal_state.of(state.folder).edit(name, text))
 
-    with st.form(_TEXT, border=False):
+    # A form carries no CSS class of its key, by which the player finds the text: the container does.
+    with st.container(key=_TEXT), st.form(f"{_TEXT}_form", border=False):
         st.text_area("Text", words, key=key, height=100)
         st.form_submit_button(
             "Save the text", on_click=save, icon=":material/save:", help="It takes effect in the export."
