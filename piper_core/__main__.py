@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from piper_core import commands as do
+from piper_core.commands import cache, dataset, training, voices
 from piper_core.documented import field_help
 from piper_core.training.config import PRECISIONS, PRESETS, START_MODES, TrainingConfig
 
@@ -39,29 +39,33 @@ def build_parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=run)
         return sub
 
-    demo = command("demo", do.demo, "Write the embedded demo dataset.")
+    demo = command("demo", dataset.demo, "Write the embedded demo dataset.")
     demo.add_argument("folder", type=Path, metavar="DIR")
     demo.add_argument("--clips", type=int, default=60, metavar="N", help="how many (default 60)")
     demo.add_argument("--defects", action="store_true", help="plant known defects")
 
-    inspect = command("inspect", do.inspect, "Check a dataset: its audio, its texts, its layout.")
-    inspect.add_argument("dataset", type=Path, metavar="DATASET")
+    inspect = command("inspect", dataset.inspect, "Check a dataset: its audio, its texts, its layout.")
+    inspect.add_argument("dataset", type=Path, nargs="?", metavar="DATASET")
     inspect.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
     inspect.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
     inspect.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")
     inspect.add_argument("--dask", metavar="ADDRESS", help="let the workers of that dask scheduler (or file) measure")
     inspect.add_argument("--audit", action="store_true", help="ask of every clip whether its text belongs to its audio")
     inspect.add_argument("--no-pitch", action="store_true", help="leave out the pitch of the voice")
-    for form in do.REPORT_FORMS:
+    for form in dataset.REPORT_FORMS:
         told = f"write the report as {form.upper()} (no F, or -: to the standard output)"
-        inspect.add_argument(f"--{form}", type=Path, nargs="?", const=do.STDOUT, metavar="F", help=told)
+        inspect.add_argument(f"--{form}", type=Path, nargs="?", const=dataset.STDOUT, metavar="F", help=told)
+    inspect.add_argument("--piper", action="store_true", help="say what Piper's own trainer would make of the rows")
+    inspect.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="two reports, before and after; no dataset"
+    )
     inspect.add_argument("--no-cache", action="store_true", help="measure every clip again, and keep nothing")
     inspect.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
 
-    train = command("train", do.train, "Train a voice; Ctrl-C stops it, saving first.")
+    train = command("train", training.train, "Train a voice; Ctrl-C stops it, saving first.")
     _add_training_arguments(train)
 
-    status = command("status", do.status, "Say how a run stands.")
+    status = command("status", training.status, "Say how a run stands.")
     status.add_argument("run", metavar="RUN")
     status.add_argument("--json", action="store_true", help="print status.json as it stands, reconciled")
     for name, summary in (
@@ -69,30 +73,30 @@ def build_parser() -> argparse.ArgumentParser:
         ("pause", "Pause a run; its place and memory are kept."),
         ("resume", "Let a paused run go on, or a stopped, failed or crashed one from its last checkpoint."),
     ):
-        command(name, do.control, summary).set_defaults(action=name)
+        command(name, training.control, summary).set_defaults(action=name)
         commands.choices[name].add_argument("run", metavar="RUN")
-    runs = command("runs", do.runs, "List all runs, newest first.")
+    runs = command("runs", training.runs, "List all runs, newest first.")
     runs.add_argument("--json", action="store_true", help="print every status as JSON")
 
-    doctor = command("doctor", do.doctor, "Say what a checkpoint is, and how it can be used.")
+    doctor = command("doctor", voices.doctor, "Say what a checkpoint is, and how it can be used.")
     doctor.add_argument("checkpoint", type=Path, metavar="CKPT")
     doctor.add_argument("--json", action="store_true", help="print it as JSON")
     doctor.add_argument("--dataset", type=Path, metavar="DATASET", help="say how a run on it can start from it")
     doctor.add_argument("--metadata", metavar="FILE", help="the metadata file inside that dataset")
     doctor.add_argument("--language", default="en-us", help="of that dataset: espeak-ng voice (default en-us)")
     doctor.add_argument("--preset", choices=list(PRESETS), help="of that run (default: the checkpoint's)")
-    export = command("export", do.export, "Write a voice for Piper: .onnx and .onnx.json.")
+    export = command("export", voices.export, "Write a voice for Piper: .onnx and .onnx.json.")
     export.add_argument("source", metavar="RUN_OR_CKPT")
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     export.add_argument("--name", metavar="NAME", help="the voice's name (default: what the run says)")
     export.add_argument("--language", metavar="VOICE", help="espeak-ng voice, for a checkpoint that does not say")
-    speak = command("speak", do.speak, "Speak a text with an exported voice.")
+    speak = command("speak", voices.speak, "Speak a text with an exported voice.")
     speak.add_argument("voice", type=Path, metavar="VOICE.onnx")
     speak.add_argument("text", metavar="TEXT")
     speak.add_argument("wav", type=Path, metavar="OUT.wav")
 
-    cache = command("cache", do.cache, "Say how large the feature cache is; clean or clear it.")
-    what = cache.add_mutually_exclusive_group()
+    clean = command("cache", cache.cache, "Say how large the feature cache is; clean or clear it.")
+    what = clean.add_mutually_exclusive_group()
     what.add_argument("--clean", action="store_true", help="least recently used entries go, down to the threshold")
     what.add_argument("--clear", action="store_true", help="every entry goes that no live run uses")
     return parser

@@ -148,3 +148,28 @@ def test_the_readme_speaks_of_every_option_that_it_shows(workspace: Path, projec
         helped = studio(workspace, words[0], "--help").stdout
         for option in (word for word in words if word.startswith("--")):
             assert option in helped, f"README shows {option} of {words[0]}"
+
+
+def test_two_reports_are_compared(workspace: Path, demo_dataset: Path, tmp_path: Path) -> None:
+    reports = []
+    for name, options in (("with", ["--defects"]), ("without", [])):
+        assert studio(workspace, "demo", tmp_path / name, "--clips", "24", *options).returncode == 0
+        reports.append(tmp_path / f"{name}.json")
+        studio(workspace, "inspect", tmp_path / name, "--no-pitch", "--json", reports[-1])
+    better = studio(workspace, "inspect", "--compare", *reports)
+    assert (better.returncode, "gone error" in better.stdout) == (0, True), better.stderr
+    worse = studio(workspace, "inspect", "--compare", *reversed(reports), "--json")
+    assert worse.returncode == 1
+    assert json.loads(worse.stdout)["new"][0]["severity"] == "error"
+    refused = studio(workspace, "inspect", "--compare", reports[0], demo_dataset / "metadata.csv")
+    assert refused.returncode == 2
+    assert "no JSON" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    nothing = studio(workspace, "inspect")
+    assert nothing.returncode == 2
+    assert "Name the dataset's folder" in nothing.stderr
+
+
+def test_what_piper_reads_is_told(workspace: Path, demo_dataset: Path) -> None:
+    told = studio(workspace, "inspect", demo_dataset, "--no-pitch", "--piper")
+    assert "Piper's own trainer (audio_dir wavs): rows 12 kept." in told.stdout
