@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from cache_utils.atomic import write_atomically
 from piper_core.dataset.layouts import Dataset
-from piper_core.dataset.metadata_file import CLEANED_SUFFIX, DatasetError, read_columns
+from piper_core.dataset.layouts.delimited import read_columns
+from piper_core.dataset.metadata_file import CLEANED_SUFFIX, DatasetError
 
 if TYPE_CHECKING:
     from piper_core.dataset.report import DatasetReport

@@ -24,9 +24,7 @@ _MOST_ACCENTED = 0.4
 """Share of letters above ASCII from which Latin-1 is not believed: in French it is 0.04, in Cyrillic nearly 1."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _MARKS_OF_TEXT = "’‘“”„–—…´·°«»\xa0"
-_IN_A_WORD = re.compile(
-    rf"(?<=[A-Za-z])[^\x00-\x7f{_MARKS_OF_TEXT}]|[^\x00-\x7f{_MARKS_OF_TEXT}¿¡](?=[A-Za-z])"
-)
+_IN_A_WORD = re.compile(rf"(?<=[A-Za-z])[^\x00-\x7f{_MARKS_OF_TEXT}]|[^\x00-\x7f{_MARKS_OF_TEXT}¿¡](?=[A-Za-z])")
 _ASCII_LETTERS = (string.ascii_letters).encode()
 
 

@@ -1,80 +1,258 @@
-"""A folder of clips and a metadata file -> `Utterance`s: which text, and which speaker, belongs to which audio file.
+"""Metadata in columns: LJSpeech `id|text` and `id|text|normalised`, Piper's `id|speaker|text`, AudioFolder's CSV.
 
-Read are `id|text`, `id|text|normalised` (LJSpeech) and `id|speaker|text` (Piper). The text that is trained on is the
-last column, as in Piper. Audio is looked for in wavs/, wav/ and beside the metadata, with or without its extension.
+The delimiter is the one whose first column names recordings that are there; a header row may name the columns. Without
+one, the text that is trained on is the last column, as in Piper.
 """
 
 from __future__ import annotations
 
+import csv
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from piper_core.dataset.audio_files import AudioIndex, without_audio_suffix
-from piper_core.dataset.checks import CHECKS, Finding, Severity
-from piper_core.dataset.layouts.utterance import Dataset, Utterance
-from piper_core.dataset.metadata_file import DatasetError, find_metadata, parse_rows, read_lines
+from piper_core.dataset.audio_files import AudioIndex, clip_id, without_audio_suffix
+from piper_core.dataset.layouts.fields import AUDIO_FIELDS, SPEAKER_FIELDS, TEXT_FIELDS, WRITTEN_FIELDS, first_of
+from piper_core.dataset.layouts.rows import Row, Rows, renumbered
+from piper_core.dataset.metadata_file import DatasetError, read_lines
 
-_HEADER_NAMES = frozenset({"id", "file", "filename", "file_name", "audio", "audio_file", "wav", "path", "utterance_id"})
+DELIMITERS = {"|": "'|'", "\t": "tabs", ";": "semicolons", ",": "commas"}
+"""What columns may be separated by, in order of preference; and for people."""
+_SAMPLE = 300
+_RECORD_LINES = 20
+"""A quoted text may go on over that many lines; more, and its quote was never closed."""
+_HEADER_NAMES = frozenset(
+    {"id", "file", "filename", "file_name", "audio", "audio_file", "audio_path", "wav", "path", "utterance_id"}
+)
 
 
-def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
-    """The dataset in `folder`, by its metadata file (`metadata` names another one inside the folder).
+@dataclass(frozen=True)
+class _Columns:
+    """Which column holds what."""
 
-    Raises DatasetError with a sentence when there is none or it can't be read; single bad rows become findings.
+    audio: int
+    text: int
+    speaker: int | None = None
+    written: int | None = None
+
+
+Records = list[tuple[int, list[str]]]
+"""Line number and columns."""
+
+
+def read_delimited(
+    folder: Path, metadata_path: Path, index: AudioIndex, prefix: str = "", first_number: int = 0
+) -> Rows:
+    """The rows of a metadata file of columns. `prefix` stands before the names in it, as where it lies in a subfolder;
+    `first_number` is what its rows are numbered after. Raises DatasetError.
     """
-    try:
-        return _read(Path(folder), metadata)
-    except OSError as error:
-        raise DatasetError(
-            f"{folder} can't be read ({error.strerror}: {error.filename}); check its permissions."
-        ) from error
-
-
-def _read(folder: Path, metadata: str | None) -> Dataset:
-    metadata_path = find_metadata(folder, metadata)
-    rows, findings = parse_rows(read_lines(metadata_path))
-    layout = _layout(rows, metadata_path)
-    index = AudioIndex(folder)
-    utterances: list[Utterance] = []
-    paths: dict[str, Path] = {}
-    for number, columns in rows:
-        utterance = _utterance(number, columns, layout, index, findings)
-        if utterance is None:
-            continue
-        first = paths.setdefault(utterance.utterance_id, utterance.path)
-        if first is not utterance.path and first != utterance.path:
-            # a.wav and a.flac are two clips: only the whole name tells them apart.
-            utterance = replace(utterance, utterance_id=columns[0])
-        utterances.append(utterance)
-    findings += _missing(utterances, index)
-    findings += _duplicate_ids(utterances)
-    findings += _orphans(utterances, index)
-    return Dataset(folder, layout, metadata_path, tuple(utterances), tuple(findings))
-
-
-def _layout(rows: Sequence[tuple[int, list[str]]], metadata_path: Path) -> str:
-    name = metadata_path.name
-    if not rows:
-        raise DatasetError(f"{name} has no rows; write a line `id|text` for every recording.")
-    columns, _ = Counter(len(columns) for _, columns in rows).most_common(1)[0]
-    if columns == 1:
-        first = rows[0][1][0]
-        other = next(
-            (word for sign, word in (("\t", "tabs"), (";", "semicolons"), (",", "commas")) if sign in first), ""
+    shown = metadata_path.relative_to(folder).as_posix()
+    lines = read_lines(metadata_path, shown)
+    read = Rows("", metadata_path, findings=renumbered(lines.findings, first_number))
+    delimiter = _delimiter(lines.lines, index, prefix, shown)
+    records = list(_records(lines.lines, delimiter, read, first_number))
+    if not records:
+        raise DatasetError(f"{shown} has no rows; write a line `id|text` for every recording.")
+    header = _header(records[0][1], index, prefix)
+    if header is not None:
+        _by_header(records, header, read, delimiter)
+    else:
+        _by_place(records, read, index, shown, delimiter)
+    if delimiter != "|" and read.layout != "audiofolder":
+        read.say(
+            f"The columns of {shown} are separated by {DELIMITERS[delimiter]}. Piper's own trainer wants '|'; an export"
+            " writes that."
         )
-        hint = f" They seem to be separated by {other}: replace those by '|'." if other else ""
-        raise DatasetError(f"The rows of {name} have one column; they should be `id|text`, separated by '|'.{hint}")
+    if prefix:
+        read.rows = [row._replace(name=prefix + row.name) for row in read.rows]
+    return read
+
+
+def read_columns(metadata_path: Path) -> Records:
+    """The rows of a file separated by '|' as they stand: line number, columns. Raises DatasetError."""
+    return list(_records(read_lines(metadata_path).lines, "|", Rows("", metadata_path)))
+
+
+def _by_header(records: Records, header: _Columns, read: Rows, delimiter: str) -> None:
+    names = [name.casefold() for name in records[0][1]]
+    if names[header.audio] == "file_name" and delimiter in ",\t":
+        read.layout = "audiofolder"
+    else:
+        read.layout = "piper" if header.speaker is not None else "ljspeech"
+        if header.written is not None and header.speaker is None:
+            read.layout = "ljspeech-normalised"
+        _say_header(records[0], len(names), read)
+    for number, columns in records[1:]:
+        name = columns[header.audio] if len(columns) > header.audio else ""
+        if len(columns) != len(names) or not name:
+            _refuse(number, columns, len(names), name, read)
+            continue
+        speaker = columns[header.speaker] or None if header.speaker is not None else None
+        written = columns[header.written] if header.written is not None else None
+        read.rows.append(Row(number, name, columns[header.text], speaker, written))
+
+
+def _by_place(records: Records, read: Rows, index: AudioIndex, shown: str, delimiter: str) -> None:
+    read.layout = _layout(records, shown, delimiter)
+    expected = 2 if read.layout == "ljspeech" else 3
+    speakers, written = read.layout == "piper", read.layout == "ljspeech-normalised"
+    rows = read.rows
+    for number, columns in records:
+        name = columns[0]
+        if number == records[0][0] and name.casefold() in _HEADER_NAMES and index.find(name) is None:
+            _say_header((number, columns), expected, read)
+        elif len(columns) != expected or not name:
+            _refuse(number, columns, expected, name, read)
+        elif speakers:
+            rows.append(Row(number, name, columns[2], columns[1], None))
+        else:
+            rows.append(Row(number, name, columns[-1], None, columns[1] if written else None))
+
+
+def _say_header(record: tuple[int, list[str]], expected: int, read: Rows) -> None:
+    number, columns = record
+    read.leave_out(
+        number, "names the columns; it is passed over.", without_audio_suffix(columns[0]), severity="info",
+        value=len(columns), threshold=expected,
+    )  # fmt: skip
+
+
+def _refuse(number: int, columns: Sequence[str], expected: int, name: str, read: Rows) -> None:
+    if name:
+        message = f"has {len(columns):,} columns where the others have {expected}; it is left out."
+    else:
+        message = "has no id in its first column; it is left out."
+    read.leave_out(number, message, clip_id(name)[:1000], value=len(columns), threshold=expected)
+
+
+def _delimiter(lines: Sequence[str], index: AudioIndex, prefix: str, shown: str) -> str:
+    """The delimiter of the file. Raises DatasetError where two would do equally well."""
+    sample = [line for line in lines if line.strip()]
+    sample = sample[: _SAMPLE // 2] + sample[_SAMPLE // 2 :: max(1, len(sample) // _SAMPLE)]
+    found: dict[str, float] = {}
+    even: list[str] = []
+    for delimiter in DELIMITERS:
+        columns = [_split(line, delimiter) for line in sample if delimiter in line]
+        if not columns:
+            continue
+        if _header(columns[0], index, prefix) and delimiter in sample[0]:
+            return delimiter
+        found[delimiter] = sum(index.find(prefix + split[0]) is not None for split in columns) / len(sample)
+        _, most = Counter(map(len, columns)).most_common(1)[0]
+        if most >= 0.9 * len(sample):
+            even.append(delimiter)
+    best = max(found, key=lambda delimiter: found[delimiter], default="|")
+    if found.get(best):
+        return best
+    if "|" in even or not even:
+        return "|"
+    if len(even) > 1:
+        raise DatasetError(
+            f"The rows of {shown} may be separated by {' or by '.join(DELIMITERS[sign] for sign in even)}: both read"
+            " equally well, and no recording is there to tell. Put the recordings in place, or separate by '|'."
+        )
+    return even[0]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    if '"' in line and delimiter != "|":
+        try:
+            return [column.strip() for column in next(csv.reader([line], delimiter=delimiter))]
+        except csv.Error:
+            pass
+    return [column.strip() for column in line.split(delimiter)]
+
+
+def _header(columns: Sequence[str], index: AudioIndex, prefix: str) -> _Columns | None:
+    """Where the columns are, if this row names them: a recording's and a text's."""
+    if len(columns) > 1000:
+        return None
+    names = [name.strip().casefold() for name in columns]
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    audio, text = first_of(places, AUDIO_FIELDS), first_of(places, TEXT_FIELDS)
+    if audio is None or text is None or index.find(prefix + columns[0]) is not None:
+        return None
+    written = first_of({name: place for name, place in places.items() if place != text}, WRITTEN_FIELDS)
+    return _Columns(audio, text, first_of(places, SPEAKER_FIELDS), written)
+
+
+def _records(
+    lines: Sequence[str], delimiter: str, read: Rows, first_number: int = 0
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows with their line numbers; blank ones are passed over."""
+    following = 0
+    for place, line in enumerate(lines):
+        number = first_number + place + 1
+        if place < following or not line or line.isspace():
+            continue
+        if '"' not in line:
+            yield number, [column.strip() for column in line.split(delimiter)]
+        elif delimiter == "|":
+            columns = line.split("|")
+            if any(column.startswith('"') for column in columns):
+                columns = _quoted_columns(number, line, columns, read)
+            yield number, [column.strip() for column in columns]
+        else:
+            columns, following = _csv_record(lines, place, number, delimiter, read)
+            yield number, columns
+
+
+def _csv_record(lines: Sequence[str], place: int, number: int, delimiter: str, read: Rows) -> tuple[list[str], int]:
+    """The columns of the record that starts in the line at `place`, as RFC 4180 has it, and the place after it."""
+    record, after = lines[place], place + 1
+    if len(record) > csv.field_size_limit():
+        return [column.strip() for column in record.split(delimiter)], after
+    while record.count('"') % 2 and after < min(len(lines), place + _RECORD_LINES):
+        record += "\n" + lines[after]
+        after += 1
+    try:
+        columns = next(csv.reader(record.split("\n"), delimiter=delimiter, strict=True))
+    except (csv.Error, StopIteration):
+        line = lines[place]
+        if line.count('"') % 2:
+            read.leave_out(
+                number, "opens a double quote and never closes it; it is read as it stands.",
+                without_audio_suffix(line.split(delimiter, 1)[0].strip())[:1000], "quote", "warning",
+            )  # fmt: skip
+        return [column.strip() for column in line.split(delimiter)], place + 1
+    return [" ".join(column.split("\n")).strip() for column in columns], after
+
+
+def _quoted_columns(number: int, line: str, columns: list[str], read: Rows) -> list[str]:
+    utterance_id = without_audio_suffix(columns[0].strip())[:1000]
+    try:
+        proper = next(csv.reader([line], delimiter="|", strict=True)) if len(line) < csv.field_size_limit() else None
+    except csv.Error:
+        proper = None
+    if proper is not None:
+        read.leave_out(number, "is quoted as CSV; the quotes are taken off.", utterance_id, "quote", "info")
+        return proper
+    if sum(column.count('"') for column in columns) % 2:
+        message = "opens a double quote and never closes it; Piper's own trainer swallows the next rows."
+        read.leave_out(number, message, utterance_id, "quote", "warning")
+    else:
+        message = "starts a column with a double quote, which Piper's own trainer drops."
+        read.leave_out(number, message, utterance_id, "quote", "info")
+    return columns
+
+
+def _layout(records: Records, shown: str, delimiter: str) -> str:
+    columns, _ = Counter(len(columns) for _, columns in records).most_common(1)[0]
+    if columns == 1:
+        raise DatasetError(
+            f"The rows of {shown} have one column; they should be `id|text`, separated by '|' (tabs, semicolons and"
+            " commas are read too)."
+        )
     if columns > 3:
         raise DatasetError(
-            f"Most rows of {name} have {columns} columns; they should be `id|text`, `id|text|normalised text` or"
-            " `id|speaker|text`."
+            f"Most rows of {shown} have {columns:,} columns; they should be `id|text`, `id|text|normalised text` or"
+            " `id|speaker|text`, or a first row should name them (file_name, speaker, text)."
         )
     if columns == 2:
         return "ljspeech"
-    pairs = [(columns[1], columns[2]) for _, columns in rows if len(columns) == 3]
+    pairs = [(columns[1], columns[2]) for _, columns in records if len(columns) == 3]
     return "piper" if _are_speakers(pairs) else "ljspeech-normalised"
 
 
@@ -83,7 +261,8 @@ def _are_speakers(pairs: Sequence[tuple[str, str]]) -> bool:
 
     Speakers are few and short; a text before normalisation is mostly as long as after it, and often the same.
     """
-    same = sum(_letters(second) == _letters(third) for second, third in pairs)
+    pairs = pairs if len(pairs) <= 10_000 else pairs[:: len(pairs) // 10_000]
+    same = sum(second == third or _letters(second) == _letters(third) for second, third in pairs)
     if same > 0.05 * len(pairs):
         return False
     seconds = [second for second, _ in pairs]
@@ -95,71 +274,3 @@ def _are_speakers(pairs: Sequence[tuple[str, str]]) -> bool:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _utterance(
-    number: int, columns: list[str], layout: str, index: AudioIndex, findings: list[Finding]
-) -> Utterance | None:
-    expected = 2 if layout == "ljspeech" else 3
-    name, utterance_id = columns[0], without_audio_suffix(columns[0])
-    is_header = number == 1 and name.casefold() in _HEADER_NAMES and index.find(name) is None
-    if is_header or len(columns) != expected or not name:
-        if is_header:
-            message = f"Row {number} names the columns; it is passed over."
-        elif not name:
-            message = f"Row {number} has no id in its first column; it is left out."
-        else:
-            message = f"Row {number} has {len(columns)} columns where the others have {expected}; it is left out."
-        severity: Severity = "info" if is_header else "error"
-        finding = CHECKS["columns"].finding(
-            message, utterance_id=utterance_id or None, row=number, severity=severity,
-            value=len(columns), threshold=expected, unit="columns",
-        )  # fmt: skip
-        findings.append(finding)
-        return None
-    if not index.holds(name):
-        message = f"Row {number} points outside the dataset ({name}); it is left out and the file not opened."
-        findings.append(CHECKS["path-escape"].finding(message, utterance_id=utterance_id, path=name, row=number))
-        return None
-    path = index.find(name) or index.expected(name)
-    speaker = columns[1] if layout == "piper" else None
-    written = columns[1] if layout == "ljspeech-normalised" else None
-    return Utterance(utterance_id, path, columns[-1], speaker, number, written)
-
-
-def _missing(utterances: Iterable[Utterance], index: AudioIndex) -> list[Finding]:
-    return [
-        CHECKS["missing-audio"].finding(
-            f"There is no audio file for {u.utterance_id}; looked for {index.relative(u.path)}.",
-            utterance_id=u.utterance_id, path=index.relative(u.path), row=u.row,
-        )
-        for u in utterances
-        if not index.is_listed(u.path)
-    ]  # fmt: skip
-
-
-def _duplicate_ids(utterances: Iterable[Utterance]) -> list[Finding]:
-    by_path: dict[str, list[Utterance]] = {}
-    for utterance in utterances:
-        by_path.setdefault(str(utterance.path), []).append(utterance)
-    findings = []
-    for same in by_path.values():
-        if len(same) == 1:
-            continue
-        rows = ", ".join(str(u.row) for u in same)
-        differ = len({u.text for u in same}) > 1
-        # One text is right, but not known which: with different texts none of the rows can be trusted.
-        for utterance in same if differ else same[1:]:
-            message = f"Rows {rows} name the same clip with {'different texts' if differ else 'the same text'}."
-            findings.append(
-                CHECKS["duplicate-id"].finding(
-                    message, utterance_id=utterance.utterance_id, value=len(same), threshold=1, row=utterance.row
-                )
-            )
-    return findings
-
-
-def _orphans(utterances: Iterable[Utterance], index: AudioIndex) -> list[Finding]:
-    named = {str(utterance.path) for utterance in utterances}
-    orphans = [index.relative(Path(path)) for path in index.listed() if path not in named]
-    return [CHECKS["orphan-audio"].finding(f"{path} has no row in the metadata.", path=path) for path in orphans]

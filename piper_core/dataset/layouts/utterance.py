@@ -42,8 +42,14 @@ class Dataset:
     layout: str
     """A key of `LAYOUTS`."""
     metadata_path: Path
+    """The file that names the clips, or a folder where every clip has a file of its own."""
     utterances: tuple[Utterance, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def metadata(self) -> str:
+        """`metadata_path` inside the folder, as `read_dataset` takes it."""
+        return self.metadata_path.relative_to(self.folder).as_posix()
 
     @property
     def speakers(self) -> tuple[str, ...]:
