@@ -11,7 +11,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 AUDIO_SUFFIXES = (
     ".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".m4a", ".mp4", ".webm", ".aac",
@@ -27,8 +27,10 @@ CLIP_FOLDERS = ("wavs", "wav", "clips", "audio")
 
 def without_audio_suffix(name: str) -> str:
     """`name` without an audio file's extension: ids are written with it or without it."""
-    suffix = PurePosixPath(name).suffix
-    return name.removesuffix(suffix) if suffix.lower() in _RANK else name
+    if "." not in name[-6:]:
+        return name
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - see `_key`
+    return stem if suffix.lower() in _RANK else name
 
 
 def is_audio(name: str) -> bool:
@@ -39,6 +41,8 @@ def is_audio(name: str) -> bool:
 def clip_id(name: str) -> str:
     """An id from a recording's name: without its extension, and without the folder that all recordings lie in."""
     name = without_audio_suffix(name)
+    if "/" not in name:
+        return name
     head, slash, tail = name.partition("/")
     return tail if slash and head in CLIP_FOLDERS else name
 

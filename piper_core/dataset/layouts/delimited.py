@@ -188,7 +188,7 @@ def _records(
         if place < following or not line or line.isspace():
             continue
         if '"' not in line:
-            yield number, [column.strip() for column in line.split(delimiter)]
+            yield number, list(map(str.strip, line.split(delimiter)))
         elif delimiter == "|":
             columns = line.split("|")
             if any(column.startswith('"') for column in columns):

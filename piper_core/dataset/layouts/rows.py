@@ -66,6 +66,7 @@ def assemble(folder: Path, read: Rows, index: AudioIndex, orphans: bool = True) 
     clips: dict[str, tuple[str, float, float | None]] = {}
     missing: list[Utterance] = []
     several = _files_with_several_clips(read.rows)
+    seen: set[tuple[str, float, float | None]] = set()
     for row in read.rows:
         name = row.name
         path = row.path or index.find(name)
@@ -93,8 +94,11 @@ def assemble(folder: Path, read: Rows, index: AudioIndex, orphans: bool = True) 
             whole = name if not _is_span(row) else span_id(name, row.offset_s, row.length_s)
             utterance = replace(utterance, utterance_id=whole)
             clips.setdefault(whole, clip)
+        seen.add(clip)
         utterances.append(utterance)
-    findings = [*read.findings, *_told(index), *_missing(missing, index), *_duplicate_ids(utterances)]
+    findings = [*read.findings, *_told(index), *_missing(missing, index)]
+    if len(seen) < len(utterances):
+        findings += _duplicate_ids(utterances)
     if orphans:
         findings += _orphans(utterances, index)
     return Dataset(folder, read.layout, read.metadata_path, tuple(utterances), tuple(findings))
