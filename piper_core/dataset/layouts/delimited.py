@@ -78,7 +78,7 @@ def read_columns(metadata_path: Path) -> Records:
 def _by_header(records: Records, header: _Columns, read: Rows, delimiter: str) -> None:
     names = [name.casefold() for name in records[0][1]]
     if names[header.audio] == "file_name" and delimiter in ",\t":
-        read.layout = "audiofolder"
+        read.layout, read.ids_are_file_names = "audiofolder", True
     else:
         read.layout = "piper" if header.speaker is not None else "ljspeech"
         if header.written is not None and header.speaker is None:

@@ -27,7 +27,7 @@ def read_json_lines(folder: Path, metadata_path: Path, prefix: str = "", first_n
     """
     shown = metadata_path.relative_to(folder).as_posix()
     lines = read_lines(metadata_path, shown)
-    read = Rows("", metadata_path, findings=renumbered(lines.findings, first_number))
+    read = Rows("", metadata_path, findings=renumbered(lines.findings, first_number), ids_are_file_names=True)
     found = False
     for number, entry in _entries(lines.lines, read, shown, first_number):
         key = next((key for key in _AUDIO_KEYS if key in entry), None)

@@ -16,7 +16,7 @@ SUFFIX = "-metadata.txt"
 
 def read_mycroft(folder: Path, metadata_paths: Sequence[Path]) -> Rows:
     """The rows of each file; several files are several speakers. Raises DatasetError."""
-    read = Rows("mycroft", metadata_paths[0] if len(metadata_paths) == 1 else folder)
+    read = Rows("mycroft", metadata_paths[0] if len(metadata_paths) == 1 else folder, ids_are_file_names=True)
     several = len({path.parent for path in metadata_paths}) > 1
     first_number = 0
     for path in metadata_paths:

@@ -132,10 +132,10 @@ def _candidates(folder: Path) -> list[Path]:
 
 def _is_metadata(path: Path, suffix: str) -> bool:
     with path.open("rb") as file:
-        head = file.read(65536)
+        head = file.read(65536).replace(b"\0", b"")  # UTF-16 has one in every second place
     if suffix in _JSON:
         return b'"audio_filepath"' in head or b'"file_name"' in head
-    first, _, rest = head.replace(b"\0", b"").partition(b"\n")
+    first, _, rest = head.partition(b"\n")
     if suffix == ".txt":
         return b"|" in first or b"\t" in first
     return any(sign.encode() in first or sign.encode() in rest for sign in DELIMITERS)
@@ -158,7 +158,7 @@ def _in_subfolders(folder: Path) -> tuple[Rows, AudioIndex] | None:
 def _together(folder: Path, files: Sequence[Path]) -> tuple[Rows, AudioIndex]:
     """The rows of several metadata files, numbered on."""
     index = AudioIndex(folder, ("",))
-    all_rows = Rows("", folder if len(files) > 1 else files[0])
+    all_rows = Rows("", folder if len(files) > 1 else files[0], ids_are_file_names=True)
     number = 0
     for path in files:
         prefix = path.parent.relative_to(folder).as_posix() + "/"

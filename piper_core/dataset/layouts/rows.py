@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from piper_core.dataset.audio_files import AudioIndex, clip_id
+from piper_core.dataset.audio_files import AudioIndex, clip_id, without_audio_suffix
 from piper_core.dataset.checks import CHECKS, Finding, Severity
 from piper_core.dataset.layouts.utterance import Dataset, Utterance
 
@@ -42,6 +42,8 @@ class Rows:
     findings: list[Finding] = field(default_factory=list)
     from_elsewhere: bool = False
     """Whether names are paths, which may have been written on another machine."""
+    ids_are_file_names: bool = False
+    """Whether the folders in a name only say where the clip lies: its id is the file's, where no other is called so."""
 
     def leave_out(
         self, number: int, message: str, utterance_id: str | None = None, code: str = "columns",
@@ -50,7 +52,7 @@ class Rows:
         """Say why a row makes no utterance."""
         finding = CHECKS[code].finding(
             f"Row {number} {message}", utterance_id=utterance_id or None, row=number, severity=severity, value=value,
-            unit="columns" if value is not None else None,
+            unit="columns" if value is not None else "",
             threshold=threshold,
         )  # fmt: skip
         self.findings.append(finding)
@@ -66,6 +68,7 @@ def assemble(folder: Path, read: Rows, index: AudioIndex, orphans: bool = True) 
     clips: dict[str, tuple[str, float, float | None]] = {}
     missing: list[Utterance] = []
     several = _files_with_several_clips(read.rows)
+    alone = _file_names_of_one(read.rows) if read.ids_are_file_names else set()
     seen: set[tuple[str, float, float | None]] = set()
     for row in read.rows:
         name = row.name
@@ -80,6 +83,8 @@ def assemble(folder: Path, read: Rows, index: AudioIndex, orphans: bool = True) 
             read.leave_out(row.number, "holds a zero character; it is left out.", row.utterance_id or clip_id(name))
             continue
         utterance_id = row.utterance_id or clip_id(name)
+        if alone and not row.utterance_id and (stem := _stem(name)) in alone:
+            utterance_id = stem
         if row.utterance_id is None and (name in several or utterance_id in several) and _is_span(row):
             utterance_id = span_id(utterance_id, row.offset_s, row.length_s)
         utterance = Utterance(
@@ -130,6 +135,21 @@ def _files_with_several_clips(rows: Iterable[Row]) -> set[str]:
     """Names that several rows give, with different spans."""
     seen: set[str] = set()
     return {row.name for row in rows if _is_span(row) and (row.name in seen or seen.add(row.name))}  # type: ignore[func-returns-value]
+
+
+def _stem(name: str) -> str:
+    return without_audio_suffix(name.replace("\\", "/").rpartition("/")[2])
+
+
+def _file_names_of_one(rows: Iterable[Row]) -> set[str]:
+    """File names, without extension, that stand for one recording only."""
+    names: dict[str, str] = {}
+    again: set[str] = set()
+    for row in rows:
+        stem = _stem(row.name)
+        if names.setdefault(stem, row.name) != row.name:
+            again.add(stem)
+    return names.keys() - again
 
 
 def _told(index: AudioIndex) -> list[Finding]:
