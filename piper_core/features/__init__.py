@@ -9,9 +9,9 @@
 `streaming`    work on threads that can be stopped
 `preparing`    a dataset: look up what is there, make what is missing
 
-A key is a hash of the audio file's bytes, the text, the language, the audio settings and FEATURE_VERSION, so an edit
-anywhere makes new features, and moving a file or reordering the manifest makes none. Spectrograms are not stored:
-they are computed on the fly, which leaves the cache about six times smaller.
+A key is a hash of the audio file's bytes, the span of it that is the clip, the text, the language, the audio settings
+and FEATURE_VERSION, so an edit anywhere makes new features, and moving a file or reordering the manifest makes none.
+Spectrograms are not stored: they are computed on the fly, which leaves the cache about six times smaller.
 """
 
 from __future__ import annotations

@@ -25,8 +25,15 @@ def file_digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def feature_key(content: bytes, text: str, settings_identity: bytes) -> str:
-    """The key of a clip, by the digest of its file, its text and FeatureSettings.identity: 64 hexadecimal digits."""
+def feature_key(
+    content: bytes, text: str, settings_identity: bytes, offset_s: float = 0.0, length_s: float | None = None
+) -> str:
+    """The key of a clip, by the digest of its file, its text and FeatureSettings.identity: 64 hexadecimal digits.
+
+    A span of a file has a key of its own.
+    """
+    if offset_s or length_s is not None:
+        content += f"{offset_s!r} {length_s!r}".encode()
     about = settings_identity + b"\0" + text.encode("utf-8", "surrogateescape")
     return hashlib.sha256(content + about).hexdigest()
 

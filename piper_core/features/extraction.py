@@ -28,12 +28,14 @@ class DecodedClip:
     """float32 [chunks, 128] for SileroVad.speech; None when trimming by energy"""
 
 
-def decode_clip(path: Path, settings: FeatureSettings) -> DecodedClip:
-    """Decodes little more than `longest_s`, whatever the header claims. Raises ClipRefused."""
+def decode_clip(
+    path: Path, settings: FeatureSettings, offset_s: float = 0.0, length_s: float | None = None
+) -> DecodedClip:
+    """A file, or a span of it. Decodes little more than `longest_s`, whatever the header claims. Raises ClipRefused."""
     from piper_core.dataset.audio import AudioError, load_clip
 
     try:
-        source, rate = load_clip(path, max_s=settings.longest_s + 1)
+        source, rate = load_clip(path, max_s=settings.longest_s + 1, offset_s=offset_s, length_s=length_s)
     except AudioError as error:
         raise ClipRefused(str(error).rstrip(".")) from None
     return clip_of(source, rate, settings)

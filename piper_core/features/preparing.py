@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from piper_core.features.entries import entry_size_bytes, feature_key, file_digest, pack, stored_counts
@@ -32,6 +33,8 @@ GROUP_CLIPS = 16
 """Clips that the detector runs over side by side. More gain little, and make stopping slower."""
 GROUP_FILES = 32
 """Files whose bytes are read between two looks at a request to stop."""
+
+_SPAN_BYTES_A_SECOND = 44_100  # 16 bits at 22,050 Hz: to weigh a span, whose file is longer
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class _Clip(NamedTuple):
     place: int
     utterance: Utterance
     path: str
+    """Of the file; and the span, where it is one."""
     stamp: Stamp | None
     key: str
     digest: bytes
@@ -147,28 +151,36 @@ def _keyed(
 ) -> Iterator[_Clip | tuple[int, ClipRefused]]:
     """Every utterance with its key, or why its file can't be read: from what is known, or from its bytes."""
     identity = settings.identity
+
+    def key(digest: bytes, said: Utterance) -> str:
+        return feature_key(digest, said.text, identity, said.offset_s, said.length_s)
+
     unread: list[tuple[int, Utterance, str, Stamp | None]] = []
     for place, utterance in enumerate(utterances):
-        path = str(utterance.path)
-        now, row = stamp(path), known.get(path)
+        name = _name(utterance)
+        now, row = stamp(str(utterance.path)), known.get(name)
         if row is not None and row.stamp == now:
-            key = feature_key(row.digest, utterance.text, identity)
-            yield _Clip(place, utterance, path, now, key, row.digest, noted=True)
+            yield _Clip(place, utterance, name, now, key(row.digest, utterance), row.digest, noted=True)
         else:
-            unread.append((place, utterance, path, now))
+            unread.append((place, utterance, name, now))
+    digests: dict[Path, tuple[bytes, bool]] = {}  # a file with many spans is read once
 
     def read(
         files: Sequence[tuple[int, Utterance, str, Stamp | None]],
     ) -> Iterator[_Clip | tuple[int, ClipRefused]]:
-        for place, utterance, path, before in files:
-            read_at = time.time()
-            try:
-                digest = file_digest(utterance.path)
-            except OSError as error:
-                yield place, ClipRefused(f"can't be read: {error.strerror or error}")
-                continue
-            noted = before is not None and settled(before, stamp(path), read_at)
-            yield _Clip(place, utterance, path, before, feature_key(digest, utterance.text, identity), digest, noted)
+        for place, utterance, name, before in files:
+            found = digests.get(utterance.path) if utterance.is_span else None
+            if found is None:
+                read_at = time.time()
+                try:
+                    digest = file_digest(utterance.path)
+                except OSError as error:
+                    yield place, ClipRefused(f"can't be read: {error.strerror or error}")
+                    continue
+                noted = before is not None and settled(before, stamp(str(utterance.path)), read_at)
+                digests[utterance.path] = found = digest, noted
+            digest, noted = found
+            yield _Clip(place, utterance, name, before, key(digest, utterance), digest, noted)
 
     parts = [unread[start : start + GROUP_FILES] for start in range(0, len(unread), GROUP_FILES)]
     if parts:
@@ -203,7 +215,9 @@ def _made(group: Sequence[_Clip], settings: FeatureSettings, store: CacheStore) 
     decoded: list[tuple[_Clip, DecodedClip]] = []
     for clip in group:
         try:
-            decoded.append((clip, decode_clip(clip.utterance.path, settings)))
+            said = clip.utterance
+            span = (said.offset_s, said.length_s) if said.is_span else ()
+            decoded.append((clip, decode_clip(said.path, settings, *span)))
         except ClipRefused as refused:
             yield clip.key, refused
     encoded = [one.encoded for _, one in decoded if one.encoded is not None]
@@ -258,7 +272,15 @@ def _prepared(
             yield PreparedUtterance(utterance.utterance_id, clip.key, *outcome, speaker, utterance.text)
 
 
+def _name(utterance: Utterance) -> str:
+    """What the index knows a clip by."""
+    path = str(utterance.path)
+    return f"{path}\0{utterance.offset_s!r}\0{utterance.length_s!r}" if utterance.is_span else path
+
+
 def _size_bytes(clip: _Clip) -> int:
+    if clip.utterance.length_s is not None:
+        return int(clip.utterance.length_s * _SPAN_BYTES_A_SECOND)
     return clip.stamp[0] if clip.stamp else 0
 
 

@@ -170,7 +170,8 @@ def _nearly_all_too_long(dataset: Dataset) -> str | None:
     short = (
         utterance
         for utterance in dataset.usable
-        if isinstance(header := read_header(utterance.path), Unreadable) or header.duration_s <= limit_s
+        if isinstance(header := read_header(utterance.path, utterance.offset_s, utterance.length_s), Unreadable)
+        or header.duration_s <= limit_s
     )
     if len(list(islice(short, 2))) == 2:
         return None

@@ -141,7 +141,7 @@ def try_out(config: TrainingConfig, choose_batch: bool, say: Callable[[str], Non
 
     say("Reading how long the clips are.")
     dataset = read_dataset(Path(config.dataset), config.metadata)
-    headers = {utterance.utterance_id: read_header(utterance.path) for utterance in dataset.usable}
+    headers = {said.utterance_id: read_header(said.path, said.offset_s, said.length_s) for said in dataset.usable}
     lengths_s = {name: found.duration_s for name, found in headers.items() if not isinstance(found, Unreadable)}
     features = FeatureSettings(PRESETS[config.preset].sample_rate, config.language, trim=best_trim())
     too_long = too_long_clips(lengths_s, features.longest_s)

@@ -76,7 +76,7 @@ def _facts(folder: str, metadata: str | None, content: str, changed_ns: int) -> 
     too_long = too_long_clips(lengths_s, FeatureSettings.longest_s)
     durations_s = [lengths_s[name] for name in lengths_s.keys() - set(too_long)]
     return DatasetFacts(
-        metadata=dataset.metadata_path.name,
+        metadata=dataset.metadata,
         clips=len(there),
         missing=len(dataset.utterances) - len(there),
         speakers=max(1, len(dataset.speakers)),
@@ -90,5 +90,5 @@ def _durations(utterances: Iterable[Utterance]) -> dict[str, float]:
     """Seconds by utterance; those whose header can't be read are left out."""
     from piper_core.dataset.audio import Unreadable, read_header
 
-    headers = {utterance.utterance_id: read_header(utterance.path) for utterance in utterances}
+    headers = {said.utterance_id: read_header(said.path, said.offset_s, said.length_s) for said in utterances}
     return {name: header.duration_s for name, header in headers.items() if not isinstance(header, Unreadable)}
