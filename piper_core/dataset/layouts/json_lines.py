@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from piper_core.dataset.layouts.fields import SPEAKER_FIELDS, TEXT_FIELDS, WRITTEN_FIELDS, first_of
-from piper_core.dataset.layouts.rows import Row, Rows, is_span, renumbered
+from piper_core.dataset.layouts.rows import Row, Rows, is_span, one_line, renumbered
 from piper_core.dataset.metadata_file import DatasetError, read_lines
 
 _AUDIO_KEYS = ("audio_filepath", "file_name", "audio_file_name", "audio_file", "audio_path", "audio", "path")
@@ -123,9 +123,9 @@ def _row(number: int, entry: dict[str, Any], key: str | None, prefix: str, read:
     return Row(
         number,
         prefix + name if not name.startswith("/") else name,
-        _line(text or ""),
+        one_line(text or ""),
         str(speaker).strip() or None if isinstance(speaker, str | int) and not isinstance(speaker, bool) else None,
-        _line(written) if isinstance(written, str) else None,
+        one_line(written) if isinstance(written, str) else None,
         given if isinstance(given, str) and given.strip() else None,
         offset_s,
         length_s,
@@ -135,8 +135,3 @@ def _row(number: int, entry: dict[str, Any], key: str | None, prefix: str, read:
 def _seconds(value: object) -> float:
     """A number of seconds; NaN for what is none."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value < 1e9 else math.nan
-
-
-def _line(text: str) -> str:
-    """A text is one line in every layout."""
-    return " ".join(text.split("\n")).replace("\r", "").strip() if "\n" in text or "\r" in text else text.strip()

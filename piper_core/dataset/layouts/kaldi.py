@@ -37,8 +37,8 @@ def read_kaldi(folder: Path, data_folder: Path) -> Rows:
     spans = _spans(folder, segments, read) if segments.is_file() else None
     utt2spk = data_folder / "utt2spk"
     speakers = {key: rest for _, key, rest in _pairs(folder, utt2spk, read)} if utt2spk.is_file() else {}
-    if speakers and all(speaker == key for key, speaker in speakers.items()):
-        speakers = {}  # Kaldi's way of saying that the speakers are not known
+    # A speaker who is called as the utterance is Kaldi's way of saying that it is not known who speaks.
+    speakers = {key: speaker for key, speaker in speakers.items() if speaker != key}
     prefix = "" if data_folder == folder else data_folder.relative_to(folder).as_posix() + "/"
     said: set[str] = set()
     for number, key, text in _pairs(folder, text_path, read, rows=True):

@@ -28,12 +28,12 @@ def read_mycroft(folder: Path, metadata_paths: Sequence[Path]) -> Rows:
             if not line.strip():
                 continue
             # The text may hold the delimiter: the name is first, the length last.
-            name, *middle = (column.strip() for column in line.split("|"))
-            text = "|".join(middle[:-1]) if len(middle) > 1 else "|".join(middle)
-            if not name or not middle or (len(middle) > 1 and not _is_number(middle[-1])):
+            name, *middle = line.split("|")
+            name, text = name.strip(), "|".join(middle[:-1] if len(middle) > 1 else middle).strip()
+            if not name or not middle or (len(middle) > 1 and not _is_number(middle[-1].strip())):
                 read.leave_out(number, "is no `file.wav|text|length`; it is left out.", name, value=len(middle) + 1)
                 continue
-            read.rows.append(Row(number, prefix + name, text, path.parent.name if several else None))
+            read.rows.append(Row(number, prefix + name, text, path.parent.name if several and prefix else None))
         first_number += len(lines.lines)
     if not read.rows:
         raise DatasetError(f"{metadata_paths[0].name} has no rows; write a line `file.wav|text|length` for each clip.")

@@ -122,6 +122,13 @@ def span_id(name: str, offset_s: float, length_s: float | None) -> str:
     return f"{name}_{round(offset_s * 1000):07d}{end}"
 
 
+def one_line(text: str) -> str:
+    """A text without line ends: it is one line in every layout."""
+    if "\n" not in text and "\r" not in text:
+        return text.strip()
+    return " ".join(line for part in text.replace("\r", "\n").split("\n") if (line := part.strip()))
+
+
 def is_span(offset_s: float, length_s: float | None) -> bool:
     """Whether two numbers are seconds that a clip can start at and last."""
     return 0 <= offset_s < math.inf and (length_s is None or 0 < length_s < math.inf)

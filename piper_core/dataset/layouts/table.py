@@ -27,6 +27,12 @@ class Layout:
     """Whether a clip may be a span of a longer file."""
     written_text: bool = False
     """Whether a text before normalisation may stand beside the one that is trained on."""
+    plain_speakers: bool = False
+    """Whether speakers name folders, or are words without spaces."""
+    lone_speaker: bool = True
+    """Whether it can name a speaker who is the only one."""
+    one_file: bool = True
+    """Whether one file, or a few, name recordings by their paths: a manifest that can be written without them."""
 
 
 _TABLE = (
@@ -52,13 +58,13 @@ _TABLE = (
         "vctk", "VCTK: a text file a clip, a folder a speaker",
         "txt/p225/p225_001.txt\nwav48_silence_trimmed/p225/p225_001_mic1.flac   (or wav48/, wav/, wavs/)",
         "A folder txt/ with a folder a speaker, beside a folder of recordings with the same folders.",
-        speakers=True,
+        speakers=True, plain_speakers=True, one_file=False,
     ),
     Layout(
         "mycroft", "Mycroft: Mimic Recording Studio",
         "anna-metadata.txt   7c3f.wav|Chapter four begins.|22\n7c3f.wav",
         "A file <name>-metadata.txt, in the folder or in one beneath it, beside the recordings that it names.",
-        speakers=True,
+        speakers=True, plain_speakers=True, lone_speaker=False, one_file=False,
     ),
     Layout(
         "nemo", "NeMo: a manifest in JSON lines",
@@ -76,13 +82,13 @@ _TABLE = (
         "kaldi", "Kaldi: wav.scp and text",
         "wav.scp   0001 wavs/0001.wav\ntext      0001 Chapter four begins.\nutt2spk   0001 anna",
         "A file wav.scp beside a file text; utt2spk names speakers, segments the spans of longer recordings.",
-        speakers=True, spans=True,
+        speakers=True, spans=True, plain_speakers=True,
     ),
     Layout(
         "folder", "A text file beside each recording",
         "0001.wav\n0001.txt   (or 0001.lab)   Chapter four begins.",
         "Recordings with a .txt or .lab file of the same name beside them; several folders are several speakers.",
-        speakers=True,
+        speakers=True, plain_speakers=True, lone_speaker=False, one_file=False,
     ),
 )  # fmt: skip
 

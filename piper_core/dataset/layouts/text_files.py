@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piper_core.dataset.audio_files import CLIP_FOLDERS, is_audio
-from piper_core.dataset.layouts.rows import Row, Rows
+from piper_core.dataset.layouts.rows import Row, Rows, one_line
 from piper_core.dataset.metadata_file import DatasetError
 from piper_core.dataset.text_encoding import DecodedText, EncodingError, decode_text
 
@@ -153,7 +153,7 @@ class _Texts:
         if text_file.endswith(".lab") and text.strip() and all(map(_TIMES.match, text.strip().splitlines())):
             self._read.leave_out(number, f"({text_file}) holds labels with times and no text.", utterance_id)
             return
-        self._read.rows.append(Row(number, name, " ".join(text.split()), speaker, None, utterance_id, path=path))
+        self._read.rows.append(Row(number, name, one_line(text), speaker, None, utterance_id, path=path))
 
     def finish(self) -> None:
         """Decode what is not UTF-8, and say how the texts were encoded. Raises DatasetError."""
@@ -168,7 +168,7 @@ class _Texts:
             raise DatasetError(f"The text of {name} {error}; save the texts as UTF-8.") from None
         for place, data in self._undecoded:
             text = data.decode("cp1252", "replace") if together.inferred else data.decode("utf-8", "replace")
-            self._read.rows[place] = self._read.rows[place]._replace(text=" ".join(text.split()))
+            self._read.rows[place] = self._read.rows[place]._replace(text=one_line(text))
         how = f"read as {together.encoding}" if together.inferred else "read as UTF-8 with damage"
         message = (
             f"{len(self._undecoded):,} texts are not UTF-8 and {how}; look whether their accented letters are right."
