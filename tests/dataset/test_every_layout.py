@@ -12,6 +12,7 @@ import pytest
 
 from piper_core.dataset.audio import load_clip
 from piper_core.dataset.layouts import LAYOUTS, Dataset, DatasetError, read_dataset
+from piper_core.dataset.manifest import write_cleaned_manifest
 from tests.dataset import layouts_by_hand as by_hand
 from tests.dataset.layouts_by_hand import CLIPS
 
@@ -63,6 +64,25 @@ def test_the_same_clips_are_the_same_utterances(tmp_path: Path, layout: str, enc
         assert expected is None or {found.severity for found in about_it} == {expected}
     again = read_dataset(tmp_path / "set", dataset.metadata)
     assert again.utterances == dataset.utterances, "what the report calls the metadata reads the same"
+
+
+@pytest.mark.parametrize("layout", by_hand.LAYOUTS)
+def test_a_cleaned_manifest_is_made_of_every_layout(tmp_path: Path, layout: str) -> None:
+    by_hand.LAYOUTS[layout][0](tmp_path)
+    dataset = read_dataset(tmp_path)
+    path = write_cleaned_manifest(dataset, {"a1"})
+    cleaned = read_dataset(tmp_path, path.relative_to(tmp_path).as_posix())
+
+    def told(read: Dataset) -> list[tuple[object, ...]]:
+        return [
+            (u.utterance_id, u.path, u.text, u.speaker, u.written_text, u.offset_s, u.length_s)
+            for u in read.utterances
+            if u.utterance_id != "a1"
+        ]
+
+    assert told(cleaned) == told(dataset)
+    assert "a1" not in {u.utterance_id for u in cleaned.utterances}
+    assert read_dataset(tmp_path).utterances == dataset.utterances, "it is read only when it is asked for"
 
 
 @pytest.mark.parametrize(("delimiter", "word"), [(";", "semicolons"), (",", "commas"), ("\t", "tabs")])

@@ -86,20 +86,22 @@ def _mycroft(folder: Path, clips: Sequence[ExportedClip]) -> str:
     return "." if len(speakers) > 1 else f"{only}/{only}-metadata.txt" if only else "recordings-metadata.txt"
 
 
+def nemo_line(clip: ExportedClip) -> str:
+    """A line of a NeMo manifest; `utterance_id` is ours, and others pass it over."""
+    entry: dict[str, object] = {"audio_filepath": clip.audio, "text": clip.text, "utterance_id": clip.name}
+    if clip.offset_s or clip.length_s is not None:
+        entry["offset"] = clip.offset_s
+    if clip.length_s is not None:
+        entry["duration"] = clip.length_s
+    if clip.speaker:
+        entry["speaker"] = clip.speaker
+    if clip.written_text:
+        entry["original_text"] = clip.written_text
+    return json.dumps(entry, ensure_ascii=False)
+
+
 def _nemo(folder: Path, clips: Sequence[ExportedClip]) -> str:
-    rows = []
-    for clip in clips:
-        entry: dict[str, object] = {"audio_filepath": clip.audio, "text": clip.text, "utterance_id": clip.name}
-        if clip.offset_s or clip.length_s is not None:
-            entry["offset"] = clip.offset_s
-        if clip.length_s is not None:
-            entry["duration"] = clip.length_s
-        if clip.speaker:
-            entry["speaker"] = clip.speaker
-        if clip.written_text:
-            entry["original_text"] = clip.written_text
-        rows.append(json.dumps(entry, ensure_ascii=False))
-    _write(folder / "manifest.json", rows)
+    _write(folder / "manifest.json", [nemo_line(clip) for clip in clips])
     return "manifest.json"
 
 
