@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from piper_core.dataset import ffmpeg
 from piper_core.dataset.audio_header import cut_off
 
 MAX_CLIP_S = 600.0
@@ -59,6 +60,8 @@ def read_header(path: Path, offset_s: float = 0.0, length_s: float | None = None
         problem = _plain_problem(path, status)
         if problem is not None:
             return Unreadable(problem)
+        if ffmpeg.is_for_ffmpeg(path):
+            return _foreign_header(path, size_bytes, offset_s, length_s)
         info = soundfile.info(str(path))
         header = _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
         cut = cut_off(path)
@@ -135,6 +138,8 @@ def decode(
         problem = _plain_problem(path, status)
         if problem is not None:
             return Unreadable(problem)
+        if ffmpeg.is_for_ffmpeg(path):
+            return _decode_foreign(path, size_bytes, max_s, offset_s, length_s)
         with soundfile.SoundFile(str(path)) as file:
             header = _checked_header(file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes)
             if isinstance(header, Unreadable):
@@ -172,6 +177,43 @@ def decode(
     if header.subtype in ("FLOAT", "DOUBLE") and (loudest := _loudest(samples)) > _MOST_OF_FULL_SCALE:
         return Unreadable(f"Its samples reach {loudest:.1e} times full scale: that is no audio. Export it again.")
     return header, samples
+
+
+def _foreign_header(path: Path, size_bytes: int, offset_s: float, length_s: float | None) -> AudioHeader | Unreadable:
+    """The header of a file that ffmpeg reads."""
+    try:
+        codec, rate, channels, duration_s = ffmpeg.describe(path)
+    except ffmpeg.FfmpegError as error:
+        return Unreadable(str(error))
+    frames = round(duration_s * rate)
+    header = _checked_header(rate, channels, frames, path.suffix[1:].upper(), codec.upper(), size_bytes)
+    if isinstance(header, Unreadable):
+        return header
+    span = _span(header, frames, offset_s, length_s)
+    if isinstance(span, Unreadable):
+        return span
+    return replace(header, duration_s=span[1] / rate)
+
+
+def _decode_foreign(
+    path: Path, size_bytes: int, max_s: float, offset_s: float, length_s: float | None
+) -> tuple[AudioHeader, np.ndarray] | Unreadable:
+    """A file that ffmpeg reads, or a span of it."""
+    longest_s = max_s if length_s is None else min(max_s, length_s)
+    until_s = offset_s + longest_s + 2 * SPAN_SLACK_S if math.isfinite(offset_s + longest_s) else MAX_CLIP_S
+    try:
+        codec, rate, samples = ffmpeg.decode(path, until_s)
+    except ffmpeg.FfmpegError as error:
+        return Unreadable(str(error))
+    frames, channels = samples.shape
+    header = _checked_header(rate, channels, frames, path.suffix[1:].upper(), codec.upper(), size_bytes)
+    if isinstance(header, Unreadable):
+        return header
+    span = _span(header, frames, offset_s, length_s)
+    if isinstance(span, Unreadable):
+        return span
+    start, count = span
+    return replace(header, duration_s=count / rate), samples[start : start + min(count, int(max_s * rate))]
 
 
 def _loudest(samples: np.ndarray) -> float:

@@ -21,7 +21,7 @@ import soundfile
 
 from piper_core.dataset.audio_files import without_audio_suffix
 from piper_core.dataset.decisions import Reason
-from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode
+from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode, read_header
 from piper_core.dataset.layouts import LAYOUTS, AudioMode, Dataset, DatasetError, Utterance, read_dataset
 from piper_core.dataset.layouts.writing import UNNAMED, WRITERS, ExportedClip
 
@@ -176,7 +176,7 @@ def _write(
         suffix = ".wav" if cut else utterance.path.suffix
         clip = ExportedClip(
             name, text, speaker, _one_line(utterance.written_text) if utterance.written_text else None, "",
-            utterance.offset_s, utterance.length_s, utterance.row,
+            utterance.offset_s, utterance.length_s, _duration_s(utterance) if code == "nemo" else None,
         )  # fmt: skip
         if audio == "none":
             if cut:
@@ -203,6 +203,12 @@ def _write(
     if not clips:
         raise DatasetError("No clip can be exported so; the layout can't name spans of files, or none can be read.")
     return writer.write(folder, clips), clips
+
+
+def _duration_s(utterance: Utterance) -> float | None:
+    """Seconds, as the header says; None where it can't be read."""
+    header = read_header(utterance.path, utterance.offset_s, utterance.length_s)
+    return None if isinstance(header, Unreadable) else round(header.duration_s, 6)
 
 
 def _put_audio(utterance: Utterance, path: Path, audio: AudioMode, cut: bool) -> str | None:

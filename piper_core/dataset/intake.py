@@ -23,7 +23,9 @@ MAX_TOTAL_BYTES = 50 * 1024**3
 MAX_RATIO = 200
 """Unpacked bytes for a packed one: speech packs 2 times, metadata 5 times, a bomb a thousand times."""
 _RATIO_FREE_BYTES = 10 * 1024**2  # digital silence packs a thousand times too; a file of this size is no bomb
-_METADATA_SUFFIXES = (".csv", ".txt", ".json", ".jsonl", ".tsv")
+METADATA_SUFFIXES = (".csv", ".txt", ".json", ".jsonl", ".tsv", ".lab", ".scp")
+METADATA_NAMES = ("text", "utt2spk", "spk2utt", "segments")
+"""Kaldi's files have no extension."""
 _CHUNK_BYTES = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError)
 
@@ -85,7 +87,7 @@ def safe_name(given: str) -> str | None:
         raise IntakeError(f"The upload names a file outside its own folder ({given!r}), so nothing of it was taken.")
     if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
         return None
-    if Path(parts[-1]).suffix.lower() not in (*AUDIO_SUFFIXES, *_METADATA_SUFFIXES):
+    if Path(parts[-1]).suffix.lower() not in (*AUDIO_SUFFIXES, *METADATA_SUFFIXES) and parts[-1] not in METADATA_NAMES:
         return None
     if any(len(part.encode(errors="surrogateescape")) > 255 for part in parts):
         raise IntakeError(f"The name {parts[-1][:40]}… is too long; shorten it to 255 bytes.")
@@ -148,12 +150,14 @@ def _require_dataset(root: Path) -> None:
     files = [path for path in root.rglob("*") if path.is_file()]
     if not any(path.suffix.lower() in AUDIO_SUFFIXES for path in files):
         raise IntakeError("The upload holds no recordings; add the audio files (WAV, FLAC, OGG, MP3 …).")
-    if not any(path.suffix.lower() in _METADATA_SUFFIXES for path in root.iterdir() if path.is_file()):
+    if not any(path.suffix.lower() in METADATA_SUFFIXES for path in files):
         raise IntakeError("The upload holds no metadata.csv; add one with a line `id|text` for every recording.")
 
 
 def _gather_audio(root: Path) -> None:
-    """Recordings that came beside the metadata go to wavs/, where every layout looks for them."""
+    """Recordings that came beside metadata.csv go to wavs/; in other layouts they belong where they are."""
+    if not any((root / name).is_file() for name in ("metadata.csv", "metadata.txt")):
+        return
     loose = [path for path in root.iterdir() if path.is_file() and path.suffix.lower() in AUDIO_SUFFIXES]
     for path in loose:
         target = root / "wavs" / path.name

@@ -13,6 +13,7 @@ import pytest
 from piper_core.dataset import intake
 from piper_core.dataset.intake import IntakeError, save_files, unpack_zip
 from piper_core.dataset.layouts import read_dataset
+from tests.dataset import layouts_by_hand as by_hand
 
 METADATA = b"a|Hello.\nb|Bye.\n"
 
@@ -159,3 +160,15 @@ def test_a_dataset_that_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(IntakeError, match="already"):
         unpack_zip(zipped(GOOD), tmp_path / "voice")
     assert files_in(tmp_path) == ["voice/mine.txt"]
+
+
+@pytest.mark.parametrize("layout", by_hand.LAYOUTS)
+def test_every_layout_can_be_uploaded(tmp_path: Path, layout: str) -> None:
+    by_hand.LAYOUTS[layout][0](tmp_path / "set")
+    scp = tmp_path / "set/wav.scp"
+    if scp.exists():  # absolute paths are another machine's here
+        scp.write_text(scp.read_text().replace(f"{tmp_path}/set/", "/home/somebody/"))
+    files = {f"my set/{name}": (tmp_path / "set" / name).read_bytes() for name in files_in(tmp_path / "set")}
+    folder = unpack_zip(zipped(files), tmp_path / "voice")
+    assert files_in(folder) == files_in(tmp_path / "set")
+    assert {said.utterance_id for said in read_dataset(folder).usable} == by_hand.CLIPS.keys()

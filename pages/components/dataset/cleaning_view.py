@@ -11,17 +11,13 @@ import streamlit as st
 from pages.components import page_links
 from pages.components.dataset import journal_state, report_view
 from pages.components.dataset.report_view import plain_text
+from piper_core.dataset.layouts import LAYOUTS
 from piper_core.dataset.report import write_cleaned_manifest
 
 if TYPE_CHECKING:
     from pages.components.dataset.inspection_job import Inspected
     from piper_core.dataset.report import DatasetReport
 
-LAYOUTS = {
-    "ljspeech": "a line is id|text",
-    "ljspeech-normalised": "a line is id|text|normalised text",
-    "piper": "a line is id|speaker|text",
-}
 SAVED = "cleaned_manifests"
 """Session state: folder -> the cleaned manifest that was saved last."""
 
@@ -29,7 +25,7 @@ SAVED = "cleaned_manifests"
 def show_way_on(report: DatasetReport) -> None:
     """Where the dataset lies and how it is laid out, and the link that trains a voice with it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{plain_text(report.dataset)} · {report.metadata}, {LAYOUTS.get(report.layout, report.layout)}")
+        st.caption(f"{plain_text(report.dataset)} · {report.metadata} · {_layout(report.layout)}")
         _train_link(report.dataset)
 
 
@@ -54,6 +50,10 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         st.subheader("Train a voice", icon=":material/model_training:", anchor=False)
         st.caption("With this dataset chosen.")
         _train_link(str(folder))
+
+
+def _layout(code: str) -> str:
+    return LAYOUTS[code].name if code in LAYOUTS else code
 
 
 def _train_link(folder: str) -> None:

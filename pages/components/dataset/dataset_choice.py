@@ -10,32 +10,17 @@ from pages.components import language as language_choice
 from pages.components.dataset import dataset_upload, recent_datasets
 from piper_core.dataset.audio import librosa_problem
 from piper_core.dataset.demo import demo_problem
+from piper_core.dataset.layouts import LAYOUTS
 from piper_core.settings import Settings
 
 DATASET = "dataset"
 """Session state and the address both hold the chosen folder under this name; the Train page reads it."""
 _AT_HAND_SHOWN = 4
-_LAYOUTS = """
-A folder with a text file `metadata.csv` and the recordings in `wavs/` (or `wav/`, or beside it):
-
-```
-my-voice/
-├── metadata.csv
-└── wavs/
-    ├── 0001.wav
-    └── 0002.wav
-```
-
-Each line of `metadata.csv` names a recording and what is said in it, in one of three forms:
-
-| Form | A line |
-|---|---|
-| Text | `0001\\|Chapter four begins.` |
-| Text, and the same as it is spoken | `0001\\|Chapter 4 begins.\\|Chapter four begins.` |
-| Several speakers | `0001\\|anna\\|Chapter four begins.` |
-
-WAV, FLAC, OGG and MP3 are read, at any sample rate. An hour of clean speech makes a good voice; a few minutes are
-enough to go on from a voice that exists.
+_WHAT_IT_IS = """
+A folder with recordings and, in one of the ways below, what is said in each. Which way it is, the encoding and the
+delimiter are recognised, and said. WAV, FLAC, OGG, Opus, MP3 and AIFF are read, at any sample rate, M4A and WebM where
+the command ffmpeg is installed. An hour of clean speech makes a good voice; a few minutes are enough to go on from a
+voice that exists.
 """
 
 
@@ -108,7 +93,10 @@ def show(settings: Settings, recent_file: Path) -> None:
     with demo.container(border=True, height="stretch"):
         _demo(settings)
     with st.expander("What a dataset looks like", icon=":material/help:"):
-        st.markdown(_LAYOUTS)
+        st.markdown(_WHAT_IT_IS)
+        for layout in LAYOUTS.values():
+            st.markdown(f"**{layout.name}.** {layout.recognised}")
+            st.code(layout.looks, language=None)
 
 
 def _folder(settings: Settings) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from piper_core.dataset import arrivals
 from piper_core.dataset.audio_files import AUDIO_SUFFIXES
+from piper_core.dataset.intake import METADATA_NAMES, METADATA_SUFFIXES
 from piper_core.settings import Settings
 
 ADDRESS = "/dataset_files"
@@ -167,7 +168,7 @@ def file_upload(settings: Settings) -> tuple[str, str] | None:
     if _TICKET not in st.session_state:
         st.session_state[_TICKET] = arrivals.open_arrival(arrivals_dir(settings))
     show = st.components.v2.component("studio_file_upload", html=_HTML, css=_CSS, js=_SCRIPT)
-    suffixes = [*AUDIO_SUFFIXES, ".csv", ".txt", ".tsv", ".json", ".jsonl"]
+    suffixes = [*AUDIO_SUFFIXES, *METADATA_SUFFIXES, *METADATA_NAMES]
     data = {"address": ADDRESS, "ticket": st.session_state[_TICKET], "suffixes": suffixes}
     result = show(key="file_upload", data=data, on_arrived_change=lambda: None)
     arrived = result.arrived

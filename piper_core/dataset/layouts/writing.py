@@ -27,7 +27,8 @@ class ExportedClip:
     """Of the recording, relative to the folder."""
     offset_s: float = 0.0
     length_s: float | None = None
-    row: int = 0
+    duration_s: float | None = None
+    """Of a whole file, where the layout wants it written."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def nemo_line(clip: ExportedClip) -> str:
     entry: dict[str, object] = {"audio_filepath": clip.audio, "text": clip.text, "utterance_id": clip.name}
     if clip.offset_s or clip.length_s is not None:
         entry["offset"] = clip.offset_s
-    if clip.length_s is not None:
-        entry["duration"] = clip.length_s
+    if (duration_s := clip.duration_s if clip.length_s is None else clip.length_s) is not None:
+        entry["duration"] = duration_s
     if clip.speaker:
         entry["speaker"] = clip.speaker
     if clip.written_text:
