@@ -21,6 +21,8 @@ from piper_core.dataset.metadata_file import DatasetError, read_lines
 DELIMITERS = {"|": "'|'", "\t": "tabs", ";": "semicolons", ",": "commas"}
 """What columns may be separated by, in order of preference; and for people."""
 _SAMPLE = 300
+_SURE = 0.8
+"""With recordings for that many of its first columns, a delimiter needs no comparing."""
 _RECORD_LINES = 20
 """A quoted text may go on over that many lines; more, and its quote was never closed."""
 _HEADER_NAMES = frozenset(
@@ -139,7 +141,9 @@ def _delimiter(lines: Sequence[str], index: AudioIndex, prefix: str, shown: str)
             continue
         if _header(columns[0], index, prefix) and delimiter in sample[0]:
             return delimiter
-        found[delimiter] = sum(index.find(prefix + split[0]) is not None for split in columns) / len(sample)
+        found[delimiter] = share = sum(index.find(prefix + split[0]) is not None for split in columns) / len(sample)
+        if share > _SURE:
+            return delimiter
         _, most = Counter(map(len, columns)).most_common(1)[0]
         if most >= 0.9 * len(sample):
             even.append(delimiter)
