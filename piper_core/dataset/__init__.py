@@ -5,11 +5,11 @@ The way of the data, a module a step:
 - `demo`        writes a small dataset spoken by espeak-ng, where nothing better is at hand
 - `intake`      an uploaded zip, or many uploaded files, -> a dataset's folder; in `arrivals` files wait for each other
 - `layouts`     a folder -> `Dataset` of `Utterance`s: which text belongs to which audio file
-                (`metadata_file` reads the rows, `audio_files` knows what lies where)
+                (`metadata_file` reads lines, `text_encoding` tells how they are encoded, `audio_files` what lies where)
 - `audio`       an audio file -> `ClipMeasurements`, in one decode; clips, mel spectrograms and waveforms to show
-                (`decoding` and `audio_header` open files, whatever they claim; `loudness` is ITU-R BS.1770-4,
-                `silence` finds edges and pauses, `wada` the noise, `bandwidth` what was upsampled,
-                `pitch` how high the voice is; `signal_pass` holds their loops, compiled)
+                (`decoding` and `audio_header` open files, whatever they claim, `ffmpeg` those of other formats;
+                `loudness` is ITU-R BS.1770-4, `silence` finds edges and pauses, `wada` the noise, `bandwidth` what was
+                upsampled, `pitch` how high the voice is; `signal_pass` holds their loops, compiled)
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
 - `checks`      two tables: what is checked, and the limits it is checked by, each with its source; limits can be moved
 - `rules`       clips -> `Finding`s: `clip_columns` makes columns of numbers of them, `limits` says who crosses what,
@@ -27,5 +27,6 @@ The way of the data, a module a step:
                 `audit_comparison` lays one clip beside its text to be heard and seen,
                 `audit_words` are the words that pocketsphinx hears
 - `triage`      which clips to look at first; `cleaning`: which a cleaned dataset leaves out, and by which rule
-- `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata
+- `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata,
+                `export` a cleaned dataset in any layout, with a log of what was left out and why
 """

@@ -2,7 +2,7 @@
 
 Names from metadata never lead outside the dataset's folder, however they are written. Links that lie inside it may:
 people link large audio into place, and whoever can write a link into the folder can read what it leads to. That is
-said once (`linked_outside`). docs/decisions/0012-what-a-dataset-may-name.md has the reasons.
+said once (`linked_outside`). docs/layouts.md has the reasons.
 """
 
 from __future__ import annotations

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 KEPT = 8
-_MANIFESTS = ("metadata.csv", "metadata.txt", "metadata.jsonl", "metadata.json", "manifest.json", "manifest.jsonl")
+_MANIFESTS = (
+    "metadata.csv", "metadata.txt", "metadata.tsv", "metadata.jsonl", "metadata.json", "manifest.json",
+    "manifest.jsonl", "wav.scp", "txt",
+)  # fmt: skip
 
 
 def recent(file: Path) -> list[Path]:
@@ -40,7 +43,7 @@ def lying_in(roots: Iterable[Path], limit: int = 50) -> list[Path]:
         if not root.is_dir():
             continue
         for entry in sorted(root.iterdir()):
-            if any((entry / name).is_file() for name in _MANIFESTS):
+            if entry.is_dir() and any((entry / name).exists() for name in _MANIFESTS):
                 found.append(entry)
                 if len(found) == limit:
                     return found
