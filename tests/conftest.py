@@ -61,3 +61,11 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from piper_core.dataset.demo import write_demo
 
     return write_demo(tmp_path_factory.mktemp("demo") / "demo", clips=12)
+
+
+@pytest.fixture(scope="session")
+def demo_with_defects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-four clips of the demo dataset with planted defects. Copy it to write beside it."""
+    from piper_core.dataset.demo import write_demo
+
+    return write_demo(tmp_path_factory.mktemp("defects") / "demo", clips=24, defects=True)

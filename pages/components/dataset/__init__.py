@@ -10,7 +10,7 @@
 `clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
 `piper_view`       what Piper's own trainer would make of the rows
 `triage_view`      the clips that need a person, one at a time, by keyboard (`keyed_player`); `triage_state` its place
-`cleaning_view`    the cleaned manifest, and the way on to training
+`cleaning_view`    the cleaned manifest, and the way on to training; `export_view` the cleaned dataset, in any layout
 `pictures_view`    pictures of the whole set, by theme; the themes are in `pictures`, their figures in `figures`
 `dataset_figures`  the figures that several views draw
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components import page_links
-from pages.components.dataset import journal_state, report_view
+from pages.components.dataset import export_view, journal_state, report_view
 from pages.components.dataset.report_view import plain_text
 from piper_core.dataset.layouts import LAYOUTS
 from piper_core.dataset.report import write_cleaned_manifest
@@ -25,18 +25,20 @@ SAVED = "cleaned_manifests"
 def show_way_on(report: DatasetReport) -> None:
     """Where the dataset lies and how it is laid out, and the link that trains a voice with it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{plain_text(report.dataset)} · {report.metadata} · {_layout(report.layout)}")
+        layout = LAYOUTS[report.layout].name if report.layout in LAYOUTS else report.layout
+        st.caption(f"{plain_text(report.dataset)} · {plain_text(report.metadata)} · {layout}")
         _train_link(report.dataset)
 
 
 def show(inspected: Inspected, folder: Path, language: str) -> None:
-    """Save the manifest without the clips that were left out; take the report home; go on to Train."""
+    """Export a cleaned dataset, or only a manifest beside the original; take the report home; go on to Train."""
+    export_view.show(inspected, folder)
     report, out = inspected.report, journal_state.left_out(inspected.rows, folder)
     left_out = {row.utterance_id for row in report.utterances if row.row in out}
     cleaned, reports, onwards = st.columns(3, gap="medium")
     with cleaned.container(border=True, height="stretch"):
         st.subheader("Clean the manifest", icon=":material/cleaning_services:", anchor=False)
-        st.caption("Writes the usable clips that you kept beside the original, which stays as it is.")
+        st.caption("Writes the rows of the usable clips beside the original: texts as they stand there, not as edited.")
         if st.button("Save cleaned manifest", icon=":material/save:", key="save_cleaned", width="stretch"):
             _save(report, left_out, str(folder))
         saved = st.session_state.get(SAVED, {}).get(str(folder))
@@ -50,10 +52,6 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         st.subheader("Train a voice", icon=":material/model_training:", anchor=False)
         st.caption("With this dataset chosen.")
         _train_link(str(folder))
-
-
-def _layout(code: str) -> str:
-    return LAYOUTS[code].name if code in LAYOUTS else code
 
 
 def _train_link(folder: str) -> None:

@@ -1,0 +1,105 @@
+"""Triage in a real Chromium, by keyboard: hear, keep, leave out, edit, undo, after a restart too; then the export."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.app_server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def open_triage(page: Page, server: Server, dataset: Path) -> None:
+    page.goto(f"{server.url}/setup?dataset={dataset}&view=triage")
+    page.locator(".st-key-triage_text textarea").first.wait_for(timeout=120_000)
+    page.get_by_test_id("stProgress").get_by_text("clips:").wait_for(state="detached")
+    page.locator("audio").first.wait_for(state="attached")
+    page.wait_for_timeout(1500)  # until the player listens to keys
+
+
+def no_exception(page: Page, server: Server) -> None:
+    assert page.get_by_test_id("stException").count() == 0
+    assert "Traceback" not in server.log.read_text(encoding="utf-8")
+
+
+def clip(page: Page) -> tuple[str, str]:
+    """Name and text of the clip in sight: two rows of the demo share a name."""
+    return page.locator("h3").first.inner_text(), page.locator(".st-key-triage_text textarea").first.input_value()
+
+
+def another(page: Page, before: tuple[str, str]) -> tuple[str, str]:
+    """The clip that follows `before`, once it is in sight and listens to keys."""
+    until = time.monotonic() + 30
+    while clip(page) == before:
+        assert time.monotonic() < until, f"still {before}"
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(700)
+    return clip(page)
+
+
+def press(page: Page, key: str) -> tuple[str, str]:
+    """Press `key`, which leads to another clip: that clip."""
+    before = clip(page)
+    page.keyboard.press(key)
+    return another(page, before)
+
+
+def test_triage_by_keyboard_restart_export_and_the_errors_are_gone(
+    page: Page, server: Server, demo_with_defects: Path
+) -> None:
+    dataset = Path(shutil.copytree(demo_with_defects, server.workspace / "datasets" / "defects"))
+    original = (dataset / "metadata.csv").read_bytes()
+    open_triage(page, server, dataset)
+    first = clip(page)
+    second = press(page, "n")
+    assert press(page, "b") == first
+    third = press(page, "x")
+    assert third == second, "the next in the queue comes up when one is left out"
+    assert press(page, "u") == first, "undo brings it back"
+    press(page, "x")
+
+    # Letters that are typed into the text are no shortcuts.
+    edited = clip(page)
+    page.keyboard.press("e")
+    page.keyboard.type(" knx pub")
+    typed = (edited[0], f"{edited[1]} knx pub")
+    assert clip(page) == typed
+    page.keyboard.press("Control+Enter")
+    kept = another(page, typed)
+    press(page, "k")
+    no_exception(page, server)
+    journal = (dataset / "metadata.journal.jsonl").read_text(encoding="utf-8")
+    assert [name in journal for name, _ in (first, edited, kept)] == [True, True, True]
+
+    # A restart forgets nothing, and undo goes on from there.
+    page.goto("about:blank")
+    server.kill()
+    server.start()
+    open_triage(page, server, dataset)
+    assert press(page, "u") == kept
+
+    # The export: without what was left out and without errors, the original untouched.
+    page.goto(f"{server.url}/setup?dataset={dataset}&view=export")
+    page.get_by_role("button", name="Export", exact=True).click(timeout=120_000)
+    page.get_by_role("button", name="Inspect the export").click(timeout=120_000)
+    page.get_by_role("heading", name="defects-cleaned").wait_for()
+    page.get_by_test_id("stRadio").or_(page.get_by_text("Overview")).first.click()
+    page.get_by_text("What was found").first.wait_for(timeout=120_000)
+    page.get_by_text("Stop inspecting").wait_for(state="detached")
+    no_exception(page, server)
+    assert (dataset / "metadata.csv").read_bytes() == original
+
+    from piper_core.dataset.inspection import inspect
+
+    before, after = inspect(dataset), inspect(server.workspace / "datasets" / "defects-cleaned")
+    assert before.summary.errors > 0
+    assert after.summary.errors == 0
+    assert first not in {(row.utterance_id, row.text) for row in after.utterances}
