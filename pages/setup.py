@@ -16,6 +16,7 @@ from pages.components.dataset import (
     piper_view,
     recent_datasets,
     report_view,
+    sandbox_view,
     triage_view,
 )
 from pages.components.dataset.dataset_views import View
@@ -28,6 +29,7 @@ VIEWS = (
     View("pictures", "Pictures", ":material/insights:", pictures_view.show),
     View("piper", "Piper's reading", ":material/fact_check:", piper_view.show),
     View("triage", "Triage", ":material/checklist:", triage_view.show),
+    View("thresholds", "Thresholds", ":material/tune:", sandbox_view.show),
     View("export", "Export and report", ":material/ios_share:", cleaning_view.show),
 )
 
