@@ -27,6 +27,8 @@ The way of the data, a module a step:
                 `audit_comparison` lays one clip beside its text to be heard and seen,
                 `audit_words` are the words that pocketsphinx hears
 - `triage`      which clips to look at first; `cleaning`: which a cleaned dataset leaves out, and by which rule
-- `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`); `manifest` writes the cleaned metadata,
+- `piper_reading`  what Piper's own trainer would make of the metadata: rows kept, altered, dropped
+- `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`, `report_pictures`); `comparison`: two of
+                them side by side; `manifest` writes the cleaned metadata,
                 `export` a cleaned dataset in any layout, with a log of what was left out and why
 """

@@ -240,7 +240,8 @@ def test_13100_clips(kathleen: Path, tmp_path: Path) -> None:
     report = inspect(tmp_path / "set", cache_dir=tmp_path / "cache")
     cold_s = time.monotonic() - started
     assert report.summary.utterances == report.summary.usable == 13_100
-    assert len(report.findings) < 0.03 * 13_100, "as few for each clip as in the 500 that they link to"
+    alarming = {finding.row for finding in report.findings if finding.severity != "info"}
+    assert len(alarming) < 0.04 * 13_100, "as few as in the 500 clips that they link to, whose texts these are not"
     started = time.monotonic()
     assert inspect(tmp_path / "set", cache_dir=tmp_path / "cache").summary == report.summary
     warm_s = time.monotonic() - started
