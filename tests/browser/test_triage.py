@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from pathlib import Path
@@ -85,6 +86,19 @@ def test_triage_by_keyboard_restart_export_and_the_errors_are_gone(
     server.start()
     open_triage(page, server, dataset)
     assert press(page, "u") == kept
+
+    # A moved threshold tells at once what it costs.
+    page.goto(f"{server.url}/setup?dataset={dataset}&view=thresholds")
+    beyond = page.get_by_test_id("stMetric").filter(has_text="Clips beyond").get_by_test_id("stMetricValue")
+    beyond.wait_for(timeout=120_000)
+    before_moving = beyond.inner_text()
+    page.get_by_role("combobox", name="Limit").click()
+    page.get_by_role("option").filter(has_text="duration").filter(has_text="above").first.click()
+    number = page.get_by_label("Clips above this are beyond it (s)")
+    number.fill("0.5")
+    number.press("Enter")
+    page.get_by_role("button", name=re.compile("Leave out the .* beyond")).and_(page.locator(":enabled")).wait_for()
+    assert beyond.inner_text() != before_moving
 
     # The export: without what was left out and without errors, the original untouched.
     page.goto(f"{server.url}/setup?dataset={dataset}&view=export")

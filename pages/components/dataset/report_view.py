@@ -158,4 +158,4 @@ def _written(report: DatasetReport, suffix: str) -> Callable[[], bytes]:
 
 
 def _limit(threshold: float | None, unit: str) -> str:
-    return "" if threshold is None or pd.isna(threshold) else f"{threshold:.3g} {unit}".strip()
+    return "" if threshold is None or pd.isna(threshold) else f"{threshold:,.5g} {unit}".strip()

@@ -135,7 +135,7 @@ def _leave_out(limit: Limit, threshold: float, clips: np.ndarray, prepared: _Pre
     rows, values = rows[stays], prepared.columns[limit.measure][clips][stays]
     told = "the clip" if len(rows) == 1 else f"the {len(rows):,} clips"
     if st.button(f"Leave out {told} beyond", icon=":material/remove_circle:", disabled=rows.empty,
-                 key="thresholds_leave_out", help="Undone as a whole, in Triage."):  # fmt: skip
+                 key="thresholds_leave_out", help="Taken back under Clips, or undone in Triage."):  # fmt: skip
         reasons = [Reason(limit.code, float(value), threshold, limit.unit, limit.help) for value in values]
         try:
             journal_state.of(folder).leave_out(journal_state.names(rows), reasons)
