@@ -34,6 +34,8 @@ OUTCOMES: Mapping[Outcome, str] = {
 """What can become of a row, and what it means."""
 CACHE_KEY_LENGTH = 50
 """Characters of Piper's cache key, the row's number and its underscore among them."""
+_FIELD_LIMIT = 131_072
+"""Characters of a column that csv.reader takes unless told otherwise."""
 _READABLE_LAYOUTS = ("ljspeech", "piper")
 
 
@@ -188,8 +190,16 @@ class _Read:
     columns: tuple[str, ...]
 
 
-def _csv_rows(content: str) -> Iterator[_Read | str]:
+def _csv_rows(content: str) -> list[_Read | str]:
     """The rows that Piper's trainer sees; a sentence last where csv gives up."""
+    limit = csv.field_size_limit(_FIELD_LIMIT)  # one for the whole process: other modules may have raised it
+    try:
+        return list(_read_rows(content))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _read_rows(content: str) -> Iterator[_Read | str]:
     reader = csv.reader(io.StringIO(content), delimiter="|")
     number, line = 0, 1
     while True:
