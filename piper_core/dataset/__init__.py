@@ -30,5 +30,6 @@ The way of the data, a module a step:
 - `piper_reading`  what Piper's own trainer would make of the metadata: rows kept, altered, dropped
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`, `report_pictures`); `comparison`: two of
                 them side by side; `manifest` writes the cleaned metadata,
-                `export` a cleaned dataset in any layout, with a log of what was left out and why
+                `export` a cleaned dataset in any layout, with a log of what was left out and why;
+                `spreadsheet` keeps their tables free of formulas
 """

@@ -24,12 +24,12 @@ from piper_core.dataset.decisions import Reason
 from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode, read_header
 from piper_core.dataset.layouts import LAYOUTS, AudioMode, Dataset, DatasetError, Utterance, read_dataset
 from piper_core.dataset.layouts.writing import UNNAMED, WRITERS, ExportedClip
+from piper_core.dataset.spreadsheet import no_formula
 
 LOG_NAME = "export-log.csv"
 _LOG_FIELDS = (
     "utterance_id", "row", "what", "rule", "value", "threshold", "unit", "reason", "text_before", "text_after",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\s]+')
 _LONGEST_NAME_BYTES = 120
 _CUT_SUBTYPES = {"PCM_U8": "PCM_16", "PCM_S8": "PCM_16", "PCM_24": "PCM_24", "PCM_32": "PCM_32", "FLOAT": "FLOAT",
@@ -286,14 +286,9 @@ def _write_log(path: Path, log: Iterable[_Entry]) -> None:
             entry.utterance_id, entry.row or "", entry.what, reason.code, _number(reason.value),
             _number(reason.threshold), reason.unit, reason.words, entry.text_before, entry.text_after,
         )  # fmt: skip
-        writer.writerow(_no_formula(value) for value in row)
+        writer.writerow(no_formula(value) for value in row)
     path.write_text(buffer.getvalue(), encoding="utf-8", errors="replace")
 
 
 def _number(value: float | None) -> object:
     return "" if value is None else value
-
-
-def _no_formula(value: object) -> object:
-    """A spreadsheet would run a text that starts like a formula (OWASP: CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -16,6 +16,7 @@ from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import Finding
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.manifest import write_cleaned_manifest
+from piper_core.dataset.spreadsheet import no_formula
 
 __all__ = [
     "DatasetReport",
@@ -28,7 +29,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,7 @@ def _csv(report: DatasetReport) -> str:
         values = row.to_dict() | {"codes": " ".join(row.codes), "messages": " ".join(messages.get(row.row, ()))}
         if number == 0:
             writer.writerow(values)
-        writer.writerow([_no_formula(value) for value in values.values()])
+        writer.writerow([no_formula(value) for value in values.values()])
     # The byte-order mark tells spreadsheets that this is UTF-8.
     return "\ufeff" + buffer.getvalue()
 
@@ -283,8 +283,3 @@ def _html(report: DatasetReport) -> str:
     from piper_core.dataset.report_html import page
 
     return page(report)
-
-
-def _no_formula(value: object) -> object:
-    """A spreadsheet would run a text that starts like a formula (OWASP: CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
