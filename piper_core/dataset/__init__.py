@@ -22,6 +22,7 @@ The way of the data, a module a step:
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
                 `workers` are who looks at the clips, `progress` tells how far it is)
 - `decisions`   what a person decides about clips: keep, leave out, edit, undo; `journal` keeps it beside the dataset
+                (`journal_lines` is the file: appended to, under a lock, by several at once)
 - `audit`       does the text belong to the audio? espeak-ng speaks it (`espeak_voice`); `audit_cepstra` are what is
                 compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between;
                 `audit_comparison` lays one clip beside its text to be heard and seen,

@@ -1,35 +1,29 @@
 """The journal of a dataset: `metadata.journal.jsonl`, a line a decision, appended and never written over.
 
 Nothing of the dataset itself is changed. A decision is on the disk (fsync) before the page shows it. Several sessions
-may append at once: each takes the file's lock (flock), reads what others wrote since, decides, and appends one line
-(O_APPEND). A process that dies while it writes leaves a last line that is cut off: the next one starts a line of its
-own, and a note says so. A link in place of the journal is not followed: a dataset comes from anywhere.
+may append at once: each takes the file's lock, reads what others wrote since, decides, and appends one line
+(`journal_lines`). Of a line that was cut off, since its process died, a note says so.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import math
-import os
-import stat
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from piper_core.dataset.decisions import Action, ClipName, Decision, Decisions, Fitted, Reason
+from piper_core.dataset.journal_lines import JournalLines, LockedLines, NewLines, TooLarge
 
 JOURNAL_NAME = "metadata.journal.jsonl"
-MAX_JOURNAL_BYTES = 512 * 1024**2
 _CUT_OFF = "An entry of {} was cut off while it was written, or is none of ours: it is not applied, all others are."
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EISDIR, errno.ENOENT, errno.ENXIO)
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_APPENDING = os.O_APPEND | os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class JournalError(RuntimeError):
@@ -46,12 +40,10 @@ class Journal:
         """Sentences about what could not be read."""
         self.version = 0
         """Rises with every change, so that what was worked out from the decisions can be kept."""
-        self._beside = folder / JOURNAL_NAME
+        self._beside = JournalLines(folder / JOURNAL_NAME)
         name = hashlib.blake2b(str(folder.absolute()).encode(errors="surrogateescape"), digest_size=8).hexdigest()
-        self._fallback = fallback_dir / f"{folder.name[:60]}-{name}" / JOURNAL_NAME
-        self.path = self._beside if _can_write(self._beside) else self._fallback
-        """The file that is appended to."""
-        self._read: dict[Path, tuple[int, int]] = {}
+        self._elsewhere = JournalLines(fallback_dir / f"{folder.name[:60]}-{name}" / JOURNAL_NAME)
+        self._lines = self._beside if self._beside.can_write() else self._elsewhere
         self._keys: set[str] = set()
 
     @classmethod
@@ -65,9 +57,14 @@ class Journal:
         return journal
 
     @property
+    def path(self) -> Path:
+        """The file that is appended to."""
+        return self._lines.path
+
+    @property
     def is_beside(self) -> bool:
         """Whether it lies beside the dataset, where it travels along."""
-        return self.path == self._beside
+        return self._lines is self._beside
 
     @property
     def texts(self) -> dict[str, str]:
@@ -134,29 +131,19 @@ class Journal:
 
     def limit(self, name: str, value: float | None) -> None:
         """Move the threshold called `name`, or put it back (None)."""
-        with self._locked() as file:
-            self._append(file, {"do": "limit", "name": name, "value": value})
+        with self._locked() as lines:
+            self._append(lines, {"do": "limit", "name": name, "value": value})
 
     def refresh(self) -> bool:
         """Read what was appended since, here or elsewhere. Whether there was anything. Raises JournalError."""
-        before = self.version
-        paths = (self._beside, self._fallback)
-        if any(self._was_replaced(path) for path in paths):
+        before, files = self.version, (self._beside, self._elsewhere)
+        if any(file.was_replaced() for file in files):
             self._forget()
-        for path in paths:
-            status = _status(path)
-            if status is None or self._read.get(path) == (status.st_ino, status.st_size):
-                continue
+        for file in files:
             try:
-                file = os.open(path, _READING)
+                self._take(self._whole(file.path, file.read), file.path)
             except OSError as error:
-                self._note(f"The journal {path} can't be read ({error.strerror}), so what it says is not applied.")
-                continue
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH)
-                self._read_on(path, file)
-            finally:
-                os.close(file)
+                self._note(f"The journal {file.path} can't be read ({error.strerror}), so what it says is not applied.")
         return self.version != before
 
     def _decide(
@@ -165,91 +152,71 @@ class Journal:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         clean = tuple(replace(reason, value=_finite(reason.value)) for reason in reasons)
         decision = Decision(uuid.uuid4().hex, at, action, tuple(clips), text, clean)
-        with self._locked() as file:
-            self._append(file, decision.to_dict())
+        with self._locked() as lines:
+            self._append(lines, decision.to_dict())
         return decision
 
     def _back_or_forth(self, do: str) -> Decision | None:
-        with self._locked() as file:
+        with self._locked() as lines:
             # Others may have decided since: the last decision is known only under the lock.
             known = self.decisions.done if do == "undo" else self.decisions.undone
             if not known:
                 return None
             decision = known[-1]
-            self._append(file, {"do": do, "of": decision.key})
+            self._append(lines, {"do": do, "of": decision.key})
             return decision
 
     @contextmanager
-    def _locked(self) -> Iterator[int]:
-        """The open file under its lock, read to its end; the fallback where the dataset's folder can't be written."""
+    def _locked(self) -> Iterator[LockedLines]:
+        """The file under its lock, read to its end; the fallback where the dataset's folder can't be written."""
         self.refresh()
-        file = self._opened()
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self._read_on(self.path, file)
-            yield file
-        finally:
-            os.close(file)
+        with ExitStack() as opened:
+            lines = self._opened(opened)
+            self._take(self._whole(self.path, lines.read), self.path)
+            yield lines
 
-    def _opened(self) -> int:
+    def _opened(self, opened: ExitStack) -> LockedLines:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self.path, _APPENDING, 0o644)
+            return opened.enter_context(self._lines.locked())
         except OSError as error:
             if not self.is_beside or error.errno not in _READ_ONLY:
                 raise JournalError(
                     f"The decision could not be kept: {self.path} can't be written ({error.strerror});"
                     " make room on the disk, or make its folder writable."
                 ) from error
-            self.path = self._fallback
-            return self._opened()
+            self._lines = self._elsewhere
+            return self._opened(opened)
 
-    def _append(self, file: int, entry: dict[str, object]) -> None:
+    def _append(self, lines: LockedLines, entry: dict[str, object]) -> None:
         entry = {"version": 1, "key": uuid.uuid4().hex, "at": datetime.now(UTC).isoformat(timespec="seconds")} | entry
-        size_bytes = os.fstat(file).st_size
-        torn = size_bytes > 0 and os.pread(file, 1, size_bytes - 1) != b"\n"
-        line = b"\n" * torn + json.dumps(entry, ensure_ascii=False, allow_nan=False).encode(errors="surrogatepass")
-        line += b"\n"
         try:
-            written = os.write(file, line)
-            if written < len(line):
-                raise OSError(errno.ENOSPC, "no space left")
-            os.fsync(file)
-            if size_bytes == 0:
-                _sync_folder(self.path.parent)
+            lines.append(json.dumps(entry, ensure_ascii=False, allow_nan=False).encode(errors="surrogatepass"))
         except OSError as error:
             reason = error.strerror or error
             raise JournalError(
                 f"The decision could not be kept in {self.path} ({reason}); make room on the disk."
             ) from error
-        self._read_on(self.path, file)
+        self._take(self._whole(self.path, lines.read), self.path)
 
-    def _read_on(self, path: Path, file: int) -> None:
-        """Apply the whole lines after what was read of `path` before. The caller holds the file's lock."""
-        status = os.fstat(file)
-        _, offset = self._read.get(path, (status.st_ino, 0))
-        if status.st_size > MAX_JOURNAL_BYTES:
-            raise JournalError(f"{path} has {status.st_size / 1e6:,.0f} MB: that is no journal; move it away.")
-        data = bytearray()
-        while len(data) < status.st_size - offset:
-            part = os.pread(file, status.st_size - offset - len(data), offset + len(data))
-            if not part:
-                break
-            data += part
-        whole = data.rfind(b"\n") + 1
-        for line in bytes(data[:whole]).split(b"\n"):
-            if line.strip():
-                self._take(line, path)
-        if data[whole:].strip():
+    def _whole(self, path: Path, read: Callable[[], NewLines]) -> NewLines:
+        try:
+            return read()
+        except TooLarge as error:
+            megabytes = error.args[0] / 1e6
+            raise JournalError(f"{path} has {megabytes:,.0f} MB: that is no journal; move it away.") from error
+
+    def _take(self, new: NewLines, path: Path) -> None:
+        applied = [self._applies(line) for line in new.lines]
+        if new.is_cut_off or not all(applied):
             self._note(_CUT_OFF.format(path.name))
-        self._read[path] = (status.st_ino, offset + whole)
 
-    def _take(self, line: bytes, path: Path) -> None:
+    def _applies(self, line: bytes) -> bool:
+        """Apply a line; whether it is one of ours. One that was read before, from the other file, changes nothing."""
         try:
             entry = json.loads(line)
             key, do = str(entry["key"]), entry["do"]
             if key in self._keys:
-                return
+                return True
             if do == "undo":
                 self.decisions.undo(str(entry["of"]))
             elif do == "redo":
@@ -260,48 +227,20 @@ class Journal:
             else:
                 self.decisions.decide(Decision.from_dict(entry))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-            self._note(_CUT_OFF.format(path.name))
-            return
+            return False
         self._keys.add(key)
         self.version += 1
-
-    def _was_replaced(self, path: Path) -> bool:
-        """Whether another, or a shorter, file lies where some of one was read."""
-        if path not in self._read:
-            return False
-        status, (inode, offset) = _status(path), self._read[path]
-        return status is None or status.st_ino != inode or status.st_size < offset
+        return True
 
     def _forget(self) -> None:
-        self.decisions, self.notes, self._read, self._keys = Decisions(), (), {}, set()
+        self.decisions, self.notes, self._keys = Decisions(), (), set()
+        for file in (self._beside, self._elsewhere):
+            file.forget()
         self.version += 1
 
     def _note(self, sentence: str) -> None:
         if sentence not in self.notes:
             self.notes = (*self.notes, sentence)
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """Of the file itself; None where there is none, or a link or another thing that is no file."""
-    try:
-        status = path.stat(follow_symlinks=False)
-    except OSError:
-        return None
-    return status if stat.S_ISREG(status.st_mode) else None
-
-
-def _can_write(path: Path) -> bool:
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        return False
-    return os.access(path, os.R_OK | os.W_OK) if path.exists() else os.access(path.parent, os.W_OK | os.X_OK)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _finite(value: float | None) -> float | None:
