@@ -205,8 +205,12 @@ def _report(
 ) -> DatasetReport:
     dataset, clips = gathered.dataset, gathered.clips()
     script = expected_script(language, (clip.utterance.text for clip in clips))
-    findings = [*dataset.findings, *rules.findings(clips, checks, script)]
+    of_clips = rules.findings(clips, checks, script)
+    findings = [*dataset.findings, *of_clips.findings]
     codes: dict[int, dict[str, None]] = {}
+    for code, places in of_clips.traits:
+        for place in places.tolist():
+            codes.setdefault(clips[place].utterance.row, {})[code] = None
     for finding in findings:
         if finding.row is not None:
             codes.setdefault(finding.row, {})[finding.code] = None

@@ -1,39 +1,73 @@
 """All that is said about a dataset's clips: the table of limits, the texts, and what shows only among all clips.
 
 Values in, values out. Limits are laid on columns of numbers, so that a hundred thousand clips take about a second, and
-a sentence is written only where something was found.
+a sentence is written only where something was found: of what most clips share, one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from piper_core.dataset import clip_columns, set_rules
 from piper_core.dataset.audio import Unreadable
-from piper_core.dataset.checks import CHECKS, SEVERITIES, Check, Finding
+from piper_core.dataset.checks import CHECKS, SEVERITIES, Check, Finding, Severity
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.limits import Crossing, crossings
 from piper_core.dataset.text_rules import normalised, oddities
 
 
-def findings(clips: Sequence[Clip], checks: Mapping[str, Check] = CHECKS, script: str | None = None) -> list[Finding]:
-    """Whatever `checks` says of `clips`, in no order.
+@dataclass(frozen=True)
+class Told:
+    """What is said of clips."""
+
+    findings: list[Finding]
+    """In no order."""
+    traits: list[tuple[str, np.ndarray]]
+    """Codes that most clips share, which `findings` hold once: the code, and the places [n] of the clips."""
+
+
+def findings(clips: Sequence[Clip], checks: Mapping[str, Check] = CHECKS, script: str | None = None) -> Told:
+    """Whatever `checks` says of `clips`.
 
     `script` is the one that texts are meant to be in (see `text_rules.expected_script`); with None it is not checked.
     What reading the metadata found, and the set's size (`set_rules.size_findings`), come beside it.
     """
     columns = clip_columns.of_clips(clips, checks["sample-rate"].threshold)
-    crossed = crossings(columns, checks)
+    kinds: dict[tuple[str, Severity], list[Crossing]] = {}
+    for crossing in crossings(columns, checks):
+        kinds.setdefault((crossing.limit.code, crossing.limit.severity), []).append(crossing)
+    traits: list[tuple[str, np.ndarray]] = []
+    of_limits: list[Finding] = []
+    for (code, severity), crossed in kinds.items():
+        count = sum(crossing.clips.size for crossing in crossed)
+        if set_rules.is_trait(severity, count, len(clips)):
+            traits.append((code, np.concatenate([crossing.clips for crossing in crossed])))
+            of_limits.append(_told_once(crossed, clips, columns))
+        else:
+            of_limits += [finding for crossing in crossed for finding in _told(crossing, clips, columns)]
     keys = [normalised(clip.utterance.text) for clip in clips]
     heard = set_rules.heard(columns, checks)
-    return [
+    found = [
         *_unreadable(clips, checks),
         *_text_findings(clips, keys, script, checks),
-        *(finding for crossing in crossed for finding in _told(crossing, clips, columns)),
+        *of_limits,
         *set_rules.duplicate_texts(clips, keys, checks),
         *set_rules.duplicate_audio(clips, keys, heard, checks),
         *set_rules.level_findings(columns, checks),
     ]
+    return Told(found, traits)
+
+
+def _told_once(crossed: Sequence[Crossing], clips: Sequence[Clip], columns: clip_columns.Columns) -> Finding:
+    """One finding of a trait: a finding a clip, of a hundred thousand, would take half a second and be thrown away."""
+    count = sum(crossing.clips.size for crossing in crossed)
+    middle = float(np.median(np.concatenate([crossing.values for crossing in crossed])))
+    first = min(crossed, key=lambda crossing: crossing.clips[0])
+    one = Crossing(first.limit, first.threshold, first.clips[:1], first.values[:1])
+    return set_rules.trait(_told(one, clips, columns)[0], middle, count, len(clips))
 
 
 def _told(crossing: Crossing, clips: Sequence[Clip], columns: clip_columns.Columns) -> list[Finding]:

@@ -148,13 +148,19 @@ def fold_traits(findings: Iterable[Finding], clip_count: int) -> list[Finding]:
     folded: list[Finding] = []
     for (_, severity), group in groups.items():
         about_clips = [finding for finding in group if finding.utterance_id or finding.path]
-        clips = len({finding.path or finding.row for finding in about_clips})
-        if severity == "error" or clips < TRAIT_CLIPS or clips <= TRAIT_SHARE * clip_count:
+        clips = len({finding.row or finding.path for finding in about_clips})
+        if not is_trait(severity, clips, clip_count):
             folded += group
             continue
-        folded.append(_trait(about_clips, clips, clip_count))
+        values = [finding.value for finding in about_clips if finding.value is not None]
+        folded.append(trait(about_clips[0], statistics.median(values) if values else None, clips, clip_count))
         folded += [finding for finding in group if not (finding.utterance_id or finding.path)]
     return folded
+
+
+def is_trait(severity: Severity, clips: int, clip_count: int) -> bool:
+    """Whether what `clips` of `clip_count` share is a trait of the set. An error is about its clip, however many."""
+    return severity != "error" and clips >= TRAIT_CLIPS and clips > TRAIT_SHARE * clip_count
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -163,13 +169,11 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), order[f.code], f.row or 0, f.path or ""))
 
 
-def _trait(findings: Sequence[Finding], clips: int, clip_count: int) -> Finding:
-    first = findings[0]
+def trait(first: Finding, middle: float | None, clips: int, clip_count: int) -> Finding:
+    """The finding that `clips` of `clip_count` share what `first` says of one; `middle` is their median value."""
     name = first.utterance_id or first.path
     if first.code in _FULL_SET_CODES:
         message = f"{clips:,} audio files have no row in the metadata, for example {name}."
     else:
         message = f"{clips:,} of {clip_count:,} clips share this, for example {name}: {first.message}"
-    values = [finding.value for finding in findings if finding.value is not None]
-    middle = statistics.median(values) if values else None
     return replace(first, utterance_id=None, path=None, row=None, message=message, value=middle, clips=clips)
