@@ -7,13 +7,14 @@ middle, in decibels, semitones or IQR.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from piper_core.dataset.audio import AudioHeader, ClipMeasurements
 from piper_core.dataset.clip_rules import Clip
 
+_Seconds = TypeVar("_Seconds", float, np.ndarray)
 Columns = dict[str, np.ndarray]
 """Name of a measure -> float64 [clips]."""
 FEWEST_FOR_OUTLIERS = 8
@@ -68,9 +69,8 @@ def with_derived(columns: Columns, speakers: Sequence[object], voice_rate: float
     with np.errstate(invalid="ignore", divide="ignore"):
         derived["bandwidth_share"] = np.minimum(columns["bandwidth_hz"] / half_rate, 1.0)
         derived["edge_silence_s"] = np.fmax(columns["leading_silence_s"], columns["trailing_silence_s"])
-        # A long pause is a finding of its own; it does not make the speech around it slow.
-        spoken_s = columns["speech_s"] - columns["longest_pause_s"]
-        derived["rate"] = _count(columns) / np.where(spoken_s > 0, spoken_s, np.nan)
+        seconds = spoken_s(columns["speech_s"], columns["longest_pause_s"])
+        derived["rate"] = _count(columns) / np.where(seconds > 0, seconds, np.nan)
         derived["pitch_semitones"] = 12 * np.log2(columns["pitch_hz"])
     derived["loudness_off_lu"] = _from_middle(columns["loudness_lufs"], groups)
     derived["floor_snr_off_db"] = _from_middle(columns["floor_snr_db"], groups)
@@ -78,6 +78,14 @@ def with_derived(columns: Columns, speakers: Sequence[object], voice_rate: float
     derived["rate_off"] = _from_middle(derived["rate"], groups)
     derived["rate_off_iqr"] = _beyond_quartiles(derived["rate"], groups)
     return derived
+
+
+def spoken_s(speech_s: _Seconds, longest_pause_s: _Seconds) -> _Seconds:
+    """Seconds that rates are taken over: the speech between its silent edges, without its longest pause.
+
+    A long pause is a finding of its own; it does not make the speech around it slow.
+    """
+    return speech_s - longest_pause_s
 
 
 def _count(columns: Columns) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 from cache_utils.atomic import write_atomically
 from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import Finding
+from piper_core.dataset.clip_columns import spoken_s
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.manifest import write_cleaned_manifest
 from piper_core.dataset.spreadsheet import no_formula
@@ -109,14 +110,14 @@ _NOT_MEASURED = dict.fromkeys(ClipMeasurements.__dataclass_fields__)
 
 
 def _rates(known: Clip) -> dict[str, Any]:
-    """What is known of text and sound together. Rates are of the speech between the silent edges."""
+    """What is known of text and sound together."""
     measured = known.measured
-    speech_s = measured.speech_s if isinstance(measured, ClipMeasurements) else 0.0
+    seconds = spoken_s(measured.speech_s, measured.longest_pause_s) if isinstance(measured, ClipMeasurements) else 0.0
     count = known.phoneme_count
     return {
         "phoneme_count": count,
-        "characters_per_s": len(known.utterance.text) / speech_s if speech_s > 0 else None,
-        "phonemes_per_s": count / speech_s if speech_s > 0 and count is not None else None,
+        "characters_per_s": len(known.utterance.text) / seconds if seconds > 0 else None,
+        "phonemes_per_s": count / seconds if seconds > 0 and count is not None else None,
         "pitch_hz": known.pitch_hz,
         "transcript_cost": known.transcript_cost,
         "offset_s": known.utterance.offset_s,

@@ -11,6 +11,7 @@ from piper_core.dataset import rules, set_rules
 from piper_core.dataset.audio import ClipMeasurements, measure
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.layouts import read_dataset
+from piper_core.dataset.report import UtteranceRow
 
 NARROW_HZ = 4000.0
 
@@ -61,3 +62,16 @@ def test_spans_of_one_file_share_a_trait_too(clips: list[Clip]) -> None:
     of_one_file = [replace(finding, path="wavs/all.wav") for finding in found]
     (folded,) = set_rules.fold_traits(of_one_file, len(clips))
     assert folded.clips == 20
+
+
+def test_a_clip_has_one_speaking_rate_in_its_finding_and_in_its_row(clips: list[Clip]) -> None:
+    """The long pause inside a slow clip is a finding of its own, and counts in neither."""
+    spoken = [replace(clip, phoneme_count=round(12 * clip.measured.speech_s)) for clip in clips]
+    paused = replace(spoken[3].measured, longest_pause_s=1.0)
+    spoken[3] = replace(spoken[3], measured=paused, phoneme_count=20)
+    (slow,) = [f for f in rules.findings(spoken).findings if f.code == "speaking-rate"]
+    row = UtteranceRow(spoken[3], usable=True, codes=("speaking-rate",)).to_dict()
+    assert slow.row == row["row"]
+    assert f"{row['phonemes_per_s']:.1f} phonemes a second" in slow.message
+    assert row["phonemes_per_s"] == pytest.approx(20 / (paused.speech_s - 1.0))
+    assert row["characters_per_s"] == pytest.approx(len(row["text"]) / (paused.speech_s - 1.0))
