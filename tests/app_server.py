@@ -49,10 +49,10 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=10):
                     return
             except urllib.error.HTTPError:
                 return  # it answers, if only to ask for a token

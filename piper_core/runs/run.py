@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache_utils.atomic import write_atomically
+from cache_utils.atomic import TEMPORARY_SUFFIX, write_atomically, writer_of
+from piper_core.runs.process import process_start_time
 from piper_core.training.config import ConfigError, TrainingConfig
 
 
@@ -120,6 +121,21 @@ def list_runs(runs_dir: Path) -> list[Run]:
 def write_json(path: Path, value: object) -> None:
     """Replace `path` whole by `value` as JSON. ValueError for NaN or infinity, which JSON has not."""
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def remove_leftovers(run: Run) -> int:
+    """Removes what killed processes left half written in the run folder; returns how many files that were.
+
+    The temporary file of a process that still runs stays: a page may be about to replace control.json.
+    """
+    removed = 0
+    for folder in (run.folder, run.samples_dir):
+        for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            pid = writer_of(path)
+            if pid is not None and process_start_time(pid) is None:
+                path.unlink(missing_ok=True)
+                removed += 1
+    return removed
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from types import FrameType
 
 from cache_utils.store import CacheStore
 from piper_core.runs.control import read_control
-from piper_core.runs.run import Run, RunError, open_run
+from piper_core.runs.run import Run, RunError, open_run, remove_leftovers
 from piper_core.runs.status import TrainingStatus, read_status
 from piper_core.settings import SettingError, Settings
 from piper_core.training.company import Company, NotTogether
@@ -53,6 +53,7 @@ def train(run: Run, settings: Settings) -> int:
     _log_to(run.log_path)
     company: Company | None = None
     try:
+        remove_leftovers(run)
         config = run.config()
         company = Company(run, config, place)
         _train(run, config, settings, reporter, stop, company)

@@ -38,7 +38,7 @@ def main(folder: Path) -> int:
         write_status(run, TrainingStatus(**vars(status) | {"state": "failed", "error": "No clip has a text."}))
         return 1
     write_status(run, status)
-    for step in range(1, 600):
+    for step in range(1, 6000):
         control = read_control(run)
         state = {"run": "training", "pause": "paused", "stop": "stopped"}[control.command]
         memory = Memory(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from piper_core.runs.run import Run, RunError, last_line, list_runs, open_run, read_json, write_json
+from piper_core.runs.run import (
+    Run,
+    RunError,
+    last_line,
+    list_runs,
+    open_run,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 from piper_core.training.config import TrainingConfig
 
 
@@ -70,6 +81,20 @@ def test_json_is_replaced_whole_and_numbers_that_json_lacks_are_refused(tmp_path
     assert read_json(file) == {"a": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
     assert json.loads(file.read_text()) == {"a": 1}
+
+
+def test_what_a_killed_process_left_half_written_is_removed_and_what_a_live_one_writes_stays(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    run.samples_dir.mkdir()
+    for folder in (run.folder, run.samples_dir):
+        for pid in (gone.pid, os.getpid()):
+            (folder / f".{pid}.0123abcd.tmp").write_text("{")
+    (run.folder / ".notes.tmp").write_text("not ours")
+    assert remove_leftovers(run) == 2
+    left = sorted(path.relative_to(run.folder).as_posix() for path in run.folder.rglob(".*"))
+    assert left == [f".{os.getpid()}.0123abcd.tmp", ".notes.tmp", f"samples/.{os.getpid()}.0123abcd.tmp"]
 
 
 def test_reading_json_that_is_absent_or_a_folder(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def launched(log_dir: Path, workspace: Path) -> Launched:
 
 
 def wait_until_dead(pid: int, start_time: float) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while process_alive(pid, start_time) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not process_alive(pid, start_time)
@@ -51,7 +51,7 @@ def test_it_starts_answers_is_reused_and_stops(tmp_path: Path, workspace: Path) 
     assert tensorboard.status(workspace) is None
     assert isinstance(tensorboard.stop(workspace), NotRunning)
     first = launched(tmp_path / "events", workspace)
-    with urllib.request.urlopen(first.url, timeout=10) as page:
+    with urllib.request.urlopen(first.url, timeout=60) as page:
         assert b"<html" in page.read().lower()
     listening = {c.laddr.ip for c in psutil.Process(first.info.pid).net_connections() if c.status == "LISTEN"}
     assert listening == {"127.0.0.1"}
@@ -62,7 +62,7 @@ def test_it_starts_answers_is_reused_and_stops(tmp_path: Path, workspace: Path) 
     children = psutil.Process(first.info.pid).children(recursive=True)
     assert tensorboard.stop(workspace) == Stopped(first.info)
     wait_until_dead(first.info.pid, first.info.process_start_time)
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []  # its data server too
     assert tensorboard.status(workspace) is None
     assert isinstance(tensorboard.stop(workspace), NotRunning)
@@ -94,7 +94,7 @@ import sys, time
 from pathlib import Path
 from piper_core.system import tensorboard
 print(tensorboard.start(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])).url, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import resource
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from piper_core.runs.control import request_memory_release, request_pause, request_resume, request_stop
+from piper_core.runs.control import request_stop
 from piper_core.runs.run import Run
 from piper_core.training.config import PRESETS, TrainingConfig
 from piper_core.training.data import Batch
@@ -158,47 +156,44 @@ def test_larger_parts_are_tried_again_and_ever_more_seldom() -> None:
     assert parts.shortages == 2
 
 
-def memory(process_id: int) -> dict[str, int]:
-    """Bytes by name, as Linux counts them."""
-    rows = (line.split() for line in Path(f"/proc/{process_id}/status").read_text().splitlines())
-    return {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if row[-1] == "kB"}
+SHORT_OF_MEMORY = """
+import sys, torch
+from piper_core.training import trainer
+from piper_core.training.module import VitsModule
+
+really = VitsModule.gradients
+
+def gradients(module, batch, *rest):
+    losses = really(module, batch, *rest)
+    if len(batch.audio) > 3:
+        torch.empty(2**60, dtype=torch.uint8)  # at the end of the step: its gradients are there, and must not count
+    return losses
+
+VitsModule.gradients = gradients
+sys.exit(trainer.main())
+"""
 
 
-@pytest.fixture
-def freed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process frees goes back to the system, so that it feels a limit below what it once had.
-
-    oneDNN keeps the machine code of up to 1024 shapes, which is more than a small voice's step needs itself.
-    """
-    for name, value in (
-        ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_ARENA_MAX", "1"), ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1"),
-    ):  # fmt: skip
-        monkeypatch.setenv(name, value)
-
-
-def test_a_run_whose_process_gets_too_little_memory_goes_on(
-    freed_at_once: None,
+def test_a_trainer_whose_allocator_refuses_goes_on(
     make_run: Callable[..., Run],  # noqa: F811
     start: Start,  # noqa: F811
 ) -> None:
-    """A real shortage: the system refuses the process a third of what its steps have taken so far."""
-    run = make_run(batch_size=8, checkpoint_every_steps=1000)
-    process = start(run)
-    wait_for(run, process, lambda status: status.progress.step >= 3)
-    request_pause(run)
-    wait_for(run, process, lambda status: status.state == "paused")
-    asked = request_memory_release(run)
-    wait_for(run, process, lambda status: status.memory.release_request == asked)
-    held = memory(process.pid)
-    limit = held["VmData"] + int(0.7 * (held["VmHWM"] - held["VmRSS"]))
-    resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
-    request_resume(run)
-    told = wait_for(run, process, lambda status: "at a time" in status.message, 60)
-    later = wait_for(run, process, lambda status: status.progress.step >= told.progress.step + 4)
+    """torch's own allocator refuses what a batch of more than three clips asks for, as it does when memory is out.
+
+    (Under a limit of the whole process whatever allocates next meets it, and native code that does not look dies.)
+    """
+    run = make_run(batch_size=8, checkpoint_every_steps=4)
+    process = start(run, program=("-c", SHORT_OF_MEMORY))
+    told = wait_for(run, process, lambda status: "at a time" in status.message)
+    later = wait_for(
+        run,
+        process,
+        lambda status: status.state == "training" and status.progress.step >= told.progress.step + 4,
+    )
     assert "Memory ran out, so each step is computed" in later.message
-    assert later.state == "training"
+    assert later.losses["val_mel"] > 0
     request_stop(run)
-    assert process.wait(60) == 0, run.log_path.read_text()
+    assert process.wait(120) == 0, run.log_path.read_text()
     steps = steps_in(run)
     assert steps == list(range(1, len(steps) + 1))
     # 11 clips in batches of 8 at most: one of 6 and one of 5.

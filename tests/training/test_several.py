@@ -132,7 +132,7 @@ def test_two_processes_pause_go_on_and_stop_as_one_run(make_run: Make, start: St
     assert (status.state, status.pid) == ("stopped", process.pid)
     steps = steps_in(run)
     assert steps == list(range(1, status.progress.step + 1))  # one voice: each step is told once
-    assert all_gone(others, 10)
+    assert all_gone(others, 60)
 
 
 def test_a_killed_process_ends_the_run_as_failed(make_run: Make, start: Start) -> None:  # noqa: F811
@@ -140,7 +140,7 @@ def test_a_killed_process_ends_the_run_as_failed(make_run: Make, start: Start) -
     process = start(run)
     wait_for(run, process, lambda status: status.progress.step >= 2)
     children(process)[0].kill()
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     status = read_status(run)
     assert status is not None
     assert status.state == "failed"
@@ -154,7 +154,7 @@ def test_the_others_do_not_outlive_the_first(make_run: Make, start: Start) -> No
     others = children(process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert all_gone(others, 10)
+    assert all_gone(others, 60)
     seen = observe(run, time.time())
     assert seen is not None
     assert seen.state == "crashed"

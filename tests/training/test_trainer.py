@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,14 +36,16 @@ def start(tmp_path: Path, project_root: Path) -> Iterator[Start]:
         "OMP_NUM_THREADS": "1",
     }
 
-    def launch(run: Run, largest_file_bytes: int | None = None) -> subprocess.Popen[bytes]:
+    def launch(
+        run: Run, largest_file_bytes: int | None = None, program: Sequence[str] = ("-m", "piper_core.training.trainer")
+    ) -> subprocess.Popen[bytes]:
         def limit() -> None:
             if largest_file_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
 
         with run.log_path.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "piper_core.training.trainer", str(run.folder)],
+                [sys.executable, *program, str(run.folder)],
                 cwd=project_root, env=environment, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=limit,
             )  # fmt: skip
@@ -101,18 +103,18 @@ def steps_in(run: Run) -> list[int]:
 def test_pause_memory_kill_resume_and_stop(make_run: Callable[..., Run], start: Start) -> None:
     run = make_run()
     process = start(run)
-    first = wait_for(run, process, lambda status: True, 10)
+    first = wait_for(run, process, lambda status: True)
     assert (first.state, first.pid) == ("preparing", process.pid)
     wait_for(run, process, lambda status: status.progress.step >= 5 and status.checkpoint is not None)
 
     # Pause: it stands still, without using the processor, and still answers.
     request_pause(run)
     paused = wait_for(run, process, lambda status: status.state == "paused")
-    used_s = cpu_seconds(process.pid)
     asked = request_memory_release(run)
     answered = wait_for(run, process, lambda status: status.memory.release_request == asked)
     assert answered.memory.released_bytes is not None
     assert answered.memory.released_bytes >= 0
+    used_s = cpu_seconds(process.pid)  # releasing memory takes some
     time.sleep(1.0)
     assert cpu_seconds(process.pid) - used_s < 0.7
     assert read_status(run).progress.step == paused.progress.step  # type: ignore[union-attr]
@@ -125,6 +127,8 @@ def test_pause_memory_kill_resume_and_stop(make_run: Callable[..., Run], start: 
     # SIGKILL: nothing can be written; who looks sees it, and what was saved is whole.
     process.kill()
     process.wait()
+    half_written = run.folder / f".{process.pid}.0123abcd.tmp"  # as when it is killed while it writes its status
+    half_written.write_text("{")
     crashed = observe(run, time.time())
     assert crashed is not None
     assert crashed.state == "crashed"
@@ -135,7 +139,7 @@ def test_pause_memory_kill_resume_and_stop(make_run: Callable[..., Run], start: 
     write_json(run.config_path, replace(run.config(), checkpoint=str(run.last_checkpoint), start="resume").to_dict())
     before = len(steps_in(run))
     process = start(run)
-    again = wait_for(run, process, lambda status: True, 10)
+    again = wait_for(run, process, lambda status: True)
     assert again.checkpoint is not None  # what is known from before stands until there is news
     wait_for(run, process, lambda status: status.state == "training" and status.progress.step > saved + 1)
     assert steps_in(run)[before:][:2] == [saved + 1, saved + 2]
