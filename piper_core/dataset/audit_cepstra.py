@@ -73,11 +73,14 @@ def _log_mel(audio: np.ndarray, sample_rate: int, top_hz: float) -> tuple[np.nda
     windows = np.lib.stride_tricks.sliding_window_view(audio, window)
     power = np.empty((count, _MELS), np.float32)
     energy = np.empty(count, np.float32)
+    padded = np.zeros((min(count, _BLOCK), size), np.float32)
     for first in range(0, count, _BLOCK):  # a long clip in stretches: frames overlap, and all at once would fill memory
-        frames = windows[starts[first : first + _BLOCK]] * shape
-        spectrum = fft.rfft(frames, size)
-        power[first : first + _BLOCK] = (spectrum.real**2 + spectrum.imag**2) @ bank
+        chosen = windows[starts[first : first + _BLOCK]]
+        frames = np.multiply(chosen, shape, out=padded[: len(chosen), :window])
         energy[first : first + _BLOCK] = np.einsum("ij,ij->i", frames, frames)
+        parts = fft.rfft(padded[: len(chosen)]).view(np.float32)
+        np.multiply(parts, parts, out=parts)
+        power[first : first + _BLOCK] = (parts[:, ::2] + parts[:, 1::2]) @ bank
     return np.log(power + _FLOOR * power.mean(axis=0) + 1e-12), 10 * np.log10(energy / window + 1e-12)
 
 

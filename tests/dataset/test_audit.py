@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,29 @@ def test_progress_is_told_and_can_stop(sixty: list[AuditItem]) -> None:
     with pytest.raises(KeyboardInterrupt):
         transcript_costs(sixty[:8], "en-us", on_progress=stop)
     assert len(transcript_costs(sixty[:1], "en-us")) == 1  # espeak-ng was let go
+
+
+def test_products_take_one_thread_while_it_runs_and_as_many_as_before_after_it(sixty: list[AuditItem]) -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import scipy.linalg  # noqa: F401 - its BLAS has to be loaded to be counted
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        during: list[set[int]] = []
+        transcript_costs(sixty[:2], "en-us", on_progress=lambda done, total: during.append(threads()))
+        assert during == [{1}, {1}]
+        assert threads() == {2}
+
+
+def test_without_threadpoolctl_the_costs_are_the_same(
+    sixty: list[AuditItem], right: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "threadpoolctl" else find(name))
+    costs = known(transcript_costs(sixty, "en-us"))
+    assert np.abs(costs - right).max() < 0.3  # espeak-ng's noise goes on
 
 
 def test_the_audit_is_possible_here() -> None:
