@@ -11,12 +11,12 @@ from pages.components.dataset import (
     dataset_views,
     inspection_job,
     inspection_view,
-    journal_state,
     pictures_view,
     piper_view,
     recent_datasets,
     report_view,
     sandbox_view,
+    totals,
     triage_view,
 )
 from pages.components.dataset.dataset_views import View
@@ -90,5 +90,5 @@ if seen is None:
 
 # Show: the totals, and the view that was chosen.
 cleaning_view.show_way_on(seen.report)
-report_view.show_totals(seen.rows, journal_state.left_out(seen.rows, folder), seen.plain["summary"])
+totals.show(seen, folder)
 dataset_views.chosen(VIEWS).show(seen, folder, language)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 VERSION = 1
-Action = Literal["edit", "leave-out", "keep", "take-back"]
-ACTIONS: tuple[Action, ...] = ("edit", "leave-out", "keep", "take-back")
+Action = Literal["edit", "leave-out", "keep", "take-back", "forget"]
+ACTIONS: tuple[Action, ...] = ("edit", "leave-out", "keep", "take-back", "forget")
 BY_HAND = "by hand"
 """The code of a reason that is a person's ear and no rule."""
 
@@ -193,6 +193,8 @@ class Decisions:
                 continue
             self.left_out.pop(name, None)
             self.kept.discard(name)
+            if decision.action == "forget":
+                self.texts.pop(name, None)
             if decision.action == "leave-out":
                 self.left_out[name] = decision.reasons[index] if index < len(decision.reasons) else Reason()
             elif decision.action == "keep":

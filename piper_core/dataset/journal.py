@@ -121,6 +121,10 @@ class Journal:
         """Clips are neither left out nor kept any more."""
         return self._decide("take-back", [clips] if isinstance(clips, ClipName) else list(clips))
 
+    def forget(self, clips: ClipName | Sequence[ClipName]) -> Decision:
+        """Nothing is decided of clips any more, their edited texts among it."""
+        return self._decide("forget", [clips] if isinstance(clips, ClipName) else list(clips))
+
     def undo(self) -> Decision | None:
         """Take the last decision back, whoever made it, before a restart too; None where there is none."""
         return self._back_or_forth("undo")

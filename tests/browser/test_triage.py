@@ -36,6 +36,12 @@ def clip(page: Page) -> tuple[str, str]:
     return page.locator("h3").first.inner_text(), page.locator(".st-key-triage_text textarea").first.input_value()
 
 
+def left_out(page: Page, count: int) -> None:
+    """The totals above say so, without anything else being clicked."""
+    told = page.get_by_test_id("stMetric").filter(has_text="Left out").get_by_test_id("stMetricValue")
+    told.get_by_text(str(count), exact=True).wait_for(timeout=3000)
+
+
 def another(page: Page, before: tuple[str, str]) -> tuple[str, str]:
     """The clip that follows `before`, once it is in sight and listens to keys."""
     until = time.monotonic() + 30
@@ -64,7 +70,9 @@ def test_triage_by_keyboard_restart_export_and_the_errors_are_gone(
     assert press(page, "b") == first
     third = press(page, "x")
     assert third == second, "the next in the queue comes up when one is left out"
+    left_out(page, 1)
     assert press(page, "u") == first, "undo brings it back"
+    left_out(page, 0)
     press(page, "x")
 
     # Letters that are typed into the text are no shortcuts.

@@ -6,7 +6,7 @@
 `dataset_views`    which view of it is open; each view is a component with `show(inspected, folder, language)`
 `report_view`      totals, findings by kind, lengths and loudness, the report to take home
 `clip_table`       all clips as a table: rows, filters; `clip_browser` shows it, and what is left out
-`journal_state`    the session's journal: which clips were left out, kept, edited
+`journal_state`    the session's journal: which clips were left out, kept, edited; `totals` what that leaves
 `clip_view`        one clip: player, waveform, spectrogram, text, phonemes, measurements, findings
 `piper_view`       what Piper's own trainer would make of the rows
 `triage_view`      the clips that need a person, one at a time, by keyboard (`keyed_player`); `triage_state` its place

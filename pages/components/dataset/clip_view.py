@@ -14,7 +14,7 @@ from pages.components.dataset.clip_sound import samples, show_pictures
 from pages.components.dataset.report_view import BADGE, plain_text
 from piper_core.dataset import text
 
-__all__ = ["samples", "show", "show_pictures"]
+__all__ = ["samples", "show", "show_pictures", "span_of"]
 
 LONGEST_TEXT = 600
 """Characters: more are shown when asked for."""
@@ -28,7 +28,7 @@ def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder:
     for finding in findings:
         _show_finding(finding)
     _show_phonemes(_show_text(words, clip.get("written_text")), language)
-    path, span = folder / str(clip["path"]), _span(clip)  # an absolute path stays what it is
+    path, span = folder / str(clip["path"]), span_of(clip)  # an absolute path stays what it is
     heard = clip_sound.samples(path, *span)
     if isinstance(heard, str):
         st.error(plain_text(heard))
@@ -80,7 +80,7 @@ def _phonemes(words: str, language: str) -> list[str]:
     return ["".join(sentence) for sentence in text.phonemize(words, language)]
 
 
-def _span(clip: Mapping[str, Any]) -> tuple[float, float | None]:
+def span_of(clip: Mapping[str, Any]) -> tuple[float, float | None]:
     """Where in its file the clip lies: seconds from its beginning, and its length; None is to the end."""
     length_s = clip.get("length_s")
     return float(clip.get("offset_s") or 0.0), None if length_s is None or pd.isna(length_s) else float(length_s)

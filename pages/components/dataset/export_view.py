@@ -40,8 +40,6 @@ def show(inspected: Inspected, folder: Path) -> None:
             f"{clips:,} clips are written, {len(behind):,} left out (an error that nobody overruled, or left out by"
             f" you), {len(decided.texts):,} with an edited text. The dataset itself stays as it is."
         )
-        if decided.stale:
-            st.warning(f"{len(decided.stale):,} earlier decisions no longer fit, since the dataset has changed.")
         with st.form("export", border=False):
             layout_column, audio_column = st.columns(2)
             codes = list(LAYOUTS)

@@ -10,11 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from piper_core.dataset.decisions import ClipName, Fitted
-from piper_core.dataset.journal import Journal
+from piper_core.dataset.journal import Journal, JournalError
 from piper_core.settings import Settings
 
 _JOURNALS = "journals"
 """Session state: folder -> its open journal."""
+_MOST_LISTED = 1000
 _FITTED = "journal_fitted"
 """Session state: folder -> the journal's version, the rows, and its decisions about them."""
 
@@ -56,10 +57,42 @@ def names(rows: pd.DataFrame) -> list[ClipName]:
     return [ClipName.of(*clip) for clip in zip(*columns, strict=True)]
 
 
-def show_notes(folder: Path) -> None:
-    """Say where the journal lies if not beside the dataset, and what of it could not be read."""
+def show_place(folder: Path) -> None:
+    """Say where the journal lies if not beside the dataset."""
     journal = of(folder)
     if not journal.is_beside:
         st.caption(f":material/info: The dataset's folder can't be written, so decisions are kept in `{journal.path}`.")
+
+
+def show_notes(rows: pd.DataFrame, folder: Path) -> None:
+    """What of the journal could not be read, and which of its decisions fit no clip any more."""
+    journal, stale = of(folder), fitted(rows, folder).stale
     for note in journal.notes:
         st.warning(note, icon=":material/history_toggle_off:")
+    if not stale:
+        return
+    told = "1 earlier decision fits" if len(stale) == 1 else f"{len(stale):,} earlier decisions fit"
+    with st.expander(f"{told} no clip any more: the dataset has changed", icon=":material/history_toggle_off:"):
+        listed = [(name.row, name.utterance_id, _decided(journal, name)) for name in stale[:_MOST_LISTED]]
+        frame = pd.DataFrame(listed, columns=["Row it was", "Clip", "Decision"])
+        st.dataframe(frame, hide_index=True, alt="Decisions that fit no clip any more")
+        if st.button(
+            "Forget them",
+            icon=":material/delete_sweep:",
+            key="forget_stale",
+            help="They are not applied as it is. Can be undone in the view “Triage”.",
+        ):
+            try:
+                journal.forget(stale)
+            except JournalError as error:
+                st.error(str(error))
+                return
+            st.rerun()
+
+
+def _decided(journal: Journal, name: ClipName) -> str:
+    decisions = journal.decisions
+    if name in decisions.left_out:
+        reason = decisions.left_out[name]
+        return f"left out ({reason.code})"
+    return f"text: {decisions.texts[name]}" if name in decisions.texts else "kept"

@@ -18,7 +18,8 @@ from piper_core.dataset.journal import JournalError
 CODES = "triage_codes"
 """Session state: the only findings that are asked for."""
 _STATES = "triage"
-_DONE = {"keep": "Kept", "leave-out": "Left out", "edit": "Text edited of", "take-back": "Taken back"}
+_DONE = {"keep": "Kept", "leave-out": "Left out", "edit": "Text edited of", "take-back": "Taken back",
+         "forget": "Forgotten what was decided of"}  # fmt: skip
 
 
 @dataclass
@@ -46,6 +47,12 @@ class Triage:
         return journal_state.fitted(self.inspected.rows, self.folder)
 
     @property
+    def was_decided(self) -> bool:
+        """Whether there is anything to undo or redo."""
+        journal = journal_state.of(self.folder)
+        return journal.can_undo or journal.can_redo
+
+    @property
     def queue(self) -> Sequence[triage.Queued]:
         """The clips that have what is asked for."""
         codes = tuple(sorted(st.session_state.get(CODES) or ()))
@@ -71,11 +78,13 @@ class Triage:
         if self._done(action):
             self.next()
 
-    def back_or_forth(self, action: Callable[[], Decision | None]) -> None:
-        """Undo or redo, and go to the clip that it is about."""
-        decision = self._done(action)
-        if decision and any(clip.row == decision.clips[0].row for clip in self.queue if decision.clips):
-            self.at = decision.clips[0].row
+    def undo(self) -> None:
+        """Take the last decision back, and go to the clip that it is about."""
+        self._back_or_forth(journal_state.of(self.folder).undo, undone=True)
+
+    def redo(self) -> None:
+        """Do again what was undone, and go to the clip that it is about."""
+        self._back_or_forth(journal_state.of(self.folder).redo)
 
     def next(self) -> None:
         """To the next clip that nobody decided on; None, where there is no other."""
@@ -86,7 +95,12 @@ class Triage:
         before = triage.preceding(self.queue, self.at)
         self.at = self.at if before is None else before
 
-    def _done(self, action: Callable[[], Decision | None]) -> Decision | None:
+    def _back_or_forth(self, action: Callable[[], Decision | None], *, undone: bool = False) -> None:
+        decision = self._done(action, undone=undone)
+        if decision and any(clip.row == decision.clips[0].row for clip in self.queue if decision.clips):
+            self.at = decision.clips[0].row
+
+    def _done(self, action: Callable[[], Decision | None], *, undone: bool = False) -> Decision | None:
         self.said = self.problem = ""
         try:
             decision = action()
@@ -94,10 +108,9 @@ class Triage:
             self.problem = str(error)
             return None
         if decision is not None:
-            name = action.__name__
             clips = f"{len(decision.clips):,} clips" if len(decision.clips) != 1 else decision.clips[0].utterance_id
             sentence = f"{_DONE[decision.action]} {clips}"
-            self.said = f"Undone: {sentence[0].lower()}{sentence[1:]}" if name == "undo" else sentence
+            self.said = f"Undone: {sentence[0].lower()}{sentence[1:]}" if undone else sentence
         return decision
 
 

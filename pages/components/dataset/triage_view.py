@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.dataset import clip_view, dataset_views, journal_state, triage_state
+from pages.components.dataset import clip_view, dataset_views, journal_state, totals, triage_state
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.keyed_player import keyed_player
 from pages.components.dataset.report_view import BADGE, plain_text
@@ -19,6 +20,7 @@ from piper_core.dataset.checks import Finding
 from piper_core.dataset.decisions import Fitted, Reason, text_hash
 
 _TEXT = "triage_text"
+FRAGMENT = "triage"
 _AUTOPLAY = "triage_autoplay"
 _KEYS = (
     ("P", "play or stop"), ("K", "keep"), ("X", "leave out"), ("E", "edit the text"), ("Ctrl+Enter", "save it"),
@@ -26,13 +28,15 @@ _KEYS = (
 )  # fmt: skip
 
 
-@st.fragment
+@st.fragment(key=FRAGMENT)
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """How far you are, the clip, and what can be done with it. A fragment: a key draws this part anew alone."""
     state = triage_state.of(inspected, folder)
     _progress(state)
     if not state.queue:
         st.success("No clip needs a look: no error and no warning is about a clip.", icon=":material/check_circle:")
+        if state.was_decided:
+            _undo_and_redo(state)
         return
     clip = state.clip()
     if clip is None:
@@ -70,13 +74,13 @@ def _progress(state: Triage) -> None:
             placeholder="Every error and warning",
             help="The costliest comes first: its severity times the hours of audio that it touches.",
         )
-    journal_state.show_notes(state.folder)
+    journal_state.show_place(state.folder)
 
 
 def _sound(row: Mapping[str, Any], folder: Path) -> None:
     name, path = str(row["utterance_id"]), Path(str(row["path"]))
     st.subheader(plain_text(name), anchor=False)
-    heard = clip_view.samples(path if path.is_absolute() else folder / path)
+    heard = clip_view.samples(folder / path, *clip_view.span_of(row))  # an absolute path stays what it is
     samples, sample_rate = (None, 0) if isinstance(heard, str) else heard
     autoplay = bool(st.session_state.get(_AUTOPLAY, True))
     keyed_player(
@@ -130,7 +134,7 @@ def _text(row: Mapping[str, Any], decided: Fitted, state: Triage) -> None:
     with st.container(key=_TEXT), st.form(f"{_TEXT}_form", border=False):
         st.text_area("Text", words, key=key, height=100)
         st.form_submit_button(
-            "Save the text", on_click=save, icon=":material/save:", help="It takes effect in the export."
+            "Save the text", on_click=_redrawing(save), icon=":material/save:", help="It takes effect in the export."
         )
     if number in decided.texts:
         st.caption(f"In the dataset: “{plain_text(own)}”")
@@ -140,10 +144,9 @@ def _buttons(row: Mapping[str, Any], clip: triage.Queued, state: Triage) -> None
     journal, name, worst = journal_state.of(state.folder), journal_state.name(row), clip.findings[0]
     reason = Reason(worst.code, worst.value, worst.threshold, worst.unit, worst.message)
     with st.grid(2, min_column_width=120):
-        _button("Keep", "K", ":material/check:", lambda: state.decide(lambda: journal.keep(name)))
-        _button(
-            "Leave out", "X", ":material/remove_circle:", lambda: state.decide(lambda: journal.leave_out(name, reason))
-        )
+        _button("Keep", "K", ":material/check:", _redrawing(lambda: state.decide(lambda: journal.keep(name))))
+        leave_out = partial(journal.leave_out, name, reason)
+        _button("Leave out", "X", ":material/remove_circle:", _redrawing(lambda: state.decide(leave_out)))
         _button("Back", "B", ":material/arrow_back:", state.back, off=state.queue[0].row == clip.row)
         _button("Next", "N", ":material/arrow_forward:", state.next)
         _undo_and_redo(state)
@@ -152,9 +155,18 @@ def _buttons(row: Mapping[str, Any], clip: triage.Queued, state: Triage) -> None
 
 def _undo_and_redo(state: Triage) -> None:
     journal = journal_state.of(state.folder)
-    undo, redo = lambda: state.back_or_forth(journal.undo), lambda: state.back_or_forth(journal.redo)
-    _button("Undo", "U", ":material/undo:", undo, off=not journal.can_undo)
-    _button("Redo", "Y", ":material/redo:", redo, off=not journal.can_redo)
+    _button("Undo", "U", ":material/undo:", _redrawing(state.undo), off=not journal.can_undo)
+    _button("Redo", "Y", ":material/redo:", _redrawing(state.redo), off=not journal.can_redo)
+
+
+def _redrawing(decide: Callable[[], None]) -> Callable[[], None]:
+    """`decide`, after which the totals above are drawn anew with this view, and nothing else is."""
+
+    def act() -> None:
+        decide()
+        st.rerun([totals.FRAGMENT, FRAGMENT])
+
+    return act
 
 
 def _button(label: str, key: str, icon: str, do: Callable[[], None], *, off: bool = False) -> None:
