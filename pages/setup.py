@@ -11,6 +11,7 @@ from pages.components.dataset import (
     dataset_views,
     inspection_job,
     inspection_view,
+    journal_state,
     pictures_view,
     piper_view,
     recent_datasets,
@@ -20,6 +21,7 @@ from pages.components.dataset import (
     triage_view,
 )
 from pages.components.dataset.dataset_views import View
+from piper_core.dataset.journal import JournalError
 from piper_core.settings import SettingError, Settings
 
 # What can be looked at. Only the chosen one is computed: `?dataset=...&view=clips` opens it at once.
@@ -64,13 +66,18 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
         if st.button("Another dataset", icon=":material/swap_horiz:", key="choose_another"):
             dataset_choice.forget()
 
-# Inspect, beside the page. What is known is shown as it comes.
+# Inspect, beside the page. What is known is shown as it comes, by the limits that hold for this dataset.
 inspections = st.session_state.get("inspections", 0) + again
 st.session_state["inspections"] = inspections
 try:
     fingerprint = inspection_job.fingerprint(folder)
 except OSError as error:
     st.error(f"{folder} can't be read ({error.strerror}); check its permissions.")
+    st.stop()
+try:
+    limits = journal_state.limits(folder)
+except JournalError as error:
+    st.error(str(error))
     st.stop()
 job = inspection_job.inspection(
     inspection_job.InspectionRequest(
@@ -80,10 +87,11 @@ job = inspection_job.inspection(
         cache_dir=str(settings.cache_dir / "inspection"),
         fingerprint=fingerprint,
     ),
+    limits,
     again=inspections,
 )
 inspection_view.show_first(job)
-news, seen = job.news, job.seen
+news, seen = job.news, job.seen_by(limits)
 inspection_view.show(job, news)
 if seen is None:
     st.stop()

@@ -52,6 +52,13 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("--dask", metavar="ADDRESS", help="let the workers of that dask scheduler (or file) measure")
     inspect.add_argument("--audit", action="store_true", help="ask of every clip whether its text belongs to its audio")
     inspect.add_argument("--no-pitch", action="store_true", help="leave out the pitch of the voice")
+    inspect.add_argument(
+        "--limit", action="append", default=[], metavar="LIMIT=VALUE",
+        help="move a limit of docs/checks.md, as duration-long=12, or noise=off; may be repeated",
+    )  # fmt: skip
+    inspect.add_argument(
+        "--default-limits", action="store_true", help="leave aside the limits that were moved on the Dataset page"
+    )
     for form in dataset.REPORT_FORMS:
         told = f"write the report as {form.upper()} (no F, or -: to the standard output)"
         inspect.add_argument(f"--{form}", type=Path, nargs="?", const=dataset.STDOUT, metavar="F", help=told)

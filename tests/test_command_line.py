@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import wave
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from piper_core.dataset.journal import Journal
 from piper_core.runs.run import write_json
 from piper_core.training.config import TrainingConfig
 
@@ -81,6 +83,30 @@ def test_the_whole_way_to_a_voice_that_piper_speaks(workspace: Path, demo_datase
 
 
 @pytest.mark.slow
+def test_inspect_with_moved_limits_from_the_page_and_from_the_command_line(
+    workspace: Path, demo_dataset: Path, tmp_path: Path
+) -> None:
+    dataset = Path(shutil.copytree(demo_dataset, tmp_path / "voice"))
+    told = studio(workspace, "inspect", dataset, "--limit", "duration-short=2.5", "--limit", "duration-uncut=off")
+    assert told.returncode == 1, told.stderr
+    assert "less than one training segment" in told.stdout
+    assert "Limit moved: duration-short: 2.5 s instead of 0.4 s" in told.stdout
+    assert "Limit moved: duration-uncut: off instead of 600 s" in told.stdout
+
+    Journal.open(dataset, tmp_path).limit("duration-short", 2.5)
+    report = tmp_path / "report.json"
+    assert studio(workspace, "inspect", dataset, "--json", report).returncode == 1, "moved on the page, it holds here"
+    assert json.loads(report.read_text())["limits"]["duration-short"]["value"] == 2.5
+    assert studio(workspace, "inspect", dataset, "--limit", "duration-short=0.1").returncode == 0
+    assert studio(workspace, "inspect", dataset, "--default-limits").returncode == 0
+
+    for wrong in ("duration=3", "duration-short=soon", "loud"):
+        refused = studio(workspace, "inspect", dataset, "--limit", wrong)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"piper_core: --limit {wrong}: ")
+        assert len(refused.stderr.splitlines()) == 1
+
+
 def test_inspect_finds_the_planted_defects(workspace: Path, tmp_path: Path) -> None:
     assert studio(workspace, "demo", tmp_path / "demo", "--clips", "20", "--defects").returncode == 0
     inspected = studio(workspace, "inspect", tmp_path / "demo", "--json", tmp_path / "report.json")

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from piper_core.commands.progress import POLL_S, say
 from piper_core.settings import Settings
 
 if TYPE_CHECKING:
+    from piper_core.dataset.checks import Check
     from piper_core.dataset.report import DatasetReport
 
 INTERRUPTED = 130
@@ -39,6 +41,7 @@ def inspect(options: Namespace) -> int:
     if options.dataset is None:
         raise ValueError("Name the dataset's folder: python -m piper_core inspect DATASET.")
     settings = Settings.load()
+    checks = _checks(options, settings)
     last = 0.0
 
     def on_progress(progress: Any) -> None:
@@ -58,6 +61,7 @@ def inspect(options: Namespace) -> int:
             pitch=not options.no_pitch,
             cache_dir=None if options.no_cache else settings.cache_dir / "inspection",
             on_progress=on_progress,
+            checks=checks,
             dask=options.dask,
         )
     except KeyboardInterrupt:
@@ -76,6 +80,24 @@ def inspect(options: Namespace) -> int:
         print(_piper_reading(options, report), file=sys.stderr if to_stdout else sys.stdout)
     bad = report.summary.errors + (report.summary.warnings if options.strict else 0)
     return 1 if bad else 0
+
+
+def _checks(options: Namespace, settings: Settings) -> Mapping[str, Check]:
+    """The table with the limits that were moved on the Dataset page, which the journal keeps, and by --limit."""
+    from piper_core.dataset.checks import moved
+    from piper_core.dataset.journal import Journal, JournalError
+    from piper_core.dataset.moved_limits import known, written
+
+    values: dict[str, float | None] = {}
+    if not options.default_limits and options.dataset.is_dir():
+        try:
+            journal = Journal.open(options.dataset, settings.workspace_dir.absolute() / "journals")
+        except JournalError as error:
+            raise ValueError(f"{error} To leave it aside: --default-limits.") from error
+        for note in journal.notes:
+            say(note)
+        values |= known(journal.limits)
+    return moved(values | written(options.limit))
 
 
 def _piper_reading(options: Namespace, report: DatasetReport) -> str:

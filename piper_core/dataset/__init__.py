@@ -12,11 +12,13 @@ The way of the data, a module a step:
                 upsampled, `pitch` how high the voice is; `signal_pass` holds their loops, compiled)
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
 - `checks`      two tables: what is checked, and the limits it is checked by, each with its source; limits can be moved
+                (`moved_limits` says them in words, and reads what a person writes)
 - `rules`       clips -> `Finding`s: `clip_columns` makes columns of numbers of them, `limits` says who crosses what,
                 `clip_rules` and `set_rules` say it in a sentence, about a clip and about the whole set
 - `sounds`      a language's sounds, from espeak-ng alone (`spoken_apart`, in a process of its own); `coverage`: what
                 texts hold of them, and which sentences would add the rest (`recording_sentences` for English)
 - `change_points`  where a measurement steps along the recording; `vocabulary` counts characters and words
+- `judgement`   all of that -> `DatasetReport`, by a table of limits; by another one again, with nothing decoded
 - `sandbox`     what a limit that is moved would cost: clips, hours, phonemes
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,

@@ -7,7 +7,7 @@ its help and let people move it: `moved({"duration-long": 12})` is the table wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
@@ -41,7 +41,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON report holds it."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 VERSION = 1
-Action = Literal["edit", "leave-out", "keep", "take-back", "forget"]
-ACTIONS: tuple[Action, ...] = ("edit", "leave-out", "keep", "take-back", "forget")
+Action = Literal["edit", "leave-out", "keep", "take-back", "forget", "limit"]
+ACTIONS: tuple[Action, ...] = ("edit", "leave-out", "keep", "take-back", "forget", "limit")
 BY_HAND = "by hand"
 """The code of a reason that is a person's ear and no rule."""
 
@@ -50,7 +50,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One action on one clip or many, undone as a whole."""
+    """One action on one clip or many, or on thresholds; undone as a whole."""
 
     key: str
     """No two entries share it."""
@@ -62,6 +62,8 @@ class Decision:
     """What an edit makes of the text."""
     reasons: tuple[Reason, ...] = ()
     """A clip each, where the action leaves out."""
+    limits: tuple[tuple[str, float | None], ...] = ()
+    """Thresholds by their name and where they are moved to; None: back to where the table has them."""
 
     def to_dict(self) -> dict[str, Any]:
         """As a line of the journal holds it: the reason's rule once, values with the clips."""
@@ -72,6 +74,8 @@ class Decision:
         entry: dict[str, Any] = {"version": VERSION, "key": self.key, "at": self.at, "do": self.action, "clips": clips}
         if self.action == "edit":
             entry["text"] = self.text
+        if self.action == "limit":
+            entry["limits"] = dict(self.limits)
         for clip, reason in zip(clips, self.reasons, strict=False):
             clip["reason"] = {"code": reason.code, "value": reason.value, "threshold": reason.threshold,
                               "unit": reason.unit, "words": reason.words}  # fmt: skip
@@ -80,8 +84,15 @@ class Decision:
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Decision:
         """The decision of a journal's line. Raises ValueError, TypeError, KeyError or AttributeError for another."""
+        action = entry["do"]
+        if action not in ACTIONS:
+            raise ValueError(f"{action!r} is no action")
+        limits: Mapping[str, Any] = {}
+        if action == "limit":
+            limits = entry["limits"] if "limits" in entry else {entry["name"]: entry["value"]}
+        moved = tuple((_text(name), _number(value)) for name, value in limits.items())
         clips, reasons = [], []
-        for clip in entry["clips"]:
+        for clip in entry.get("clips", ()) if action == "limit" else entry["clips"]:
             name = ClipName(_text(clip["id"]), int(clip["row"]), _text(clip["path"]), _text(clip["text_hash"]))
             clips.append(name)
             given = clip.get("reason", {})
@@ -91,12 +102,9 @@ class Decision:
                     _text(given.get("unit", "")), _text(given.get("words", "")),
                 )
             )  # fmt: skip
-        action = entry["do"]
-        if action not in ACTIONS:
-            raise ValueError(f"{action!r} is no action")
         text = _text(entry["text"]) if action == "edit" else ""
         kept_reasons = tuple(reasons) if action == "leave-out" else ()
-        return cls(_text(entry["key"]), _text(entry.get("at", "")), action, tuple(clips), text, kept_reasons)
+        return cls(_text(entry["key"]), _text(entry.get("at", "")), action, tuple(clips), text, kept_reasons, moved)
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class Decisions:
     done: list[Decision] = field(default_factory=list)
     undone: list[Decision] = field(default_factory=list)
     limits: dict[str, float] = field(default_factory=dict)
-    """Moved thresholds, by their name; they are set anew rather than undone."""
+    """Moved thresholds, by their name."""
     texts: dict[ClipName, str] = field(default_factory=dict)
     left_out: dict[ClipName, Reason] = field(default_factory=dict)
     kept: set[ClipName] = field(default_factory=set)
@@ -141,12 +149,6 @@ class Decisions:
     def redo(self, key: str) -> Decision | None:
         """Bring an undone decision back; None where there is none of that key."""
         return self._move(key, self.undone, self.done)
-
-    def limit(self, name: str, value: float | None) -> None:
-        """Move a threshold, or put it back where `value` is None."""
-        self.limits.pop(name, None)
-        if value is not None:
-            self.limits[name] = value
 
     def fit(self, rows: Iterable[tuple[str, int, str, str]]) -> Fitted:
         """As they apply to `rows` of (id, row, path, text).
@@ -180,11 +182,15 @@ class Decisions:
         return None
 
     def _replay(self) -> None:
-        self.texts, self.left_out, self.kept = {}, {}, set()
+        self.limits, self.texts, self.left_out, self.kept = {}, {}, {}, set()
         for decision in self.done:
             self._apply(decision)
 
     def _apply(self, decision: Decision) -> None:
+        for key, value in decision.limits:
+            self.limits.pop(key, None)
+            if value is not None:
+                self.limits[key] = value
         for index, name in enumerate(decision.clips):
             if decision.action == "edit":
                 self.texts.pop(name, None)

@@ -11,15 +11,15 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from piper_core.dataset import rules, set_rules, text
+from piper_core.dataset import text
 from piper_core.dataset.audio import ClipMeasurements, Unreadable, has_librosa
 from piper_core.dataset.checks import CHECKS, Check, moved
 from piper_core.dataset.gathered import Gathered
+from piper_core.dataset.judgement import judge
 from piper_core.dataset.kept_measurements import KeptMeasurements
 from piper_core.dataset.layouts import Dataset, read_dataset
 from piper_core.dataset.progress import InspectionProgress, PartialInspection, Stage, Telling
-from piper_core.dataset.report import DatasetReport, Summary, UtteranceRow
-from piper_core.dataset.text_rules import expected_script
+from piper_core.dataset.report import DatasetReport
 from piper_core.dataset.workers import (
     Workers,
     dask_workers,
@@ -86,7 +86,7 @@ def inspect(
 
         def report() -> DatasetReport:
             with _uncollected():
-                return _report(gathered, language, tuple(not_checked), checks)
+                return judge(dataset, gathered.clips(), language, tuple(not_checked), checks)
 
         telling = Telling(len(gathered.paths), report, on_progress, on_partial)
         _read_headers(gathered, telling)
@@ -198,40 +198,6 @@ def _speak(gathered: Gathered, telling: Telling) -> None:
     for done, index in enumerate(wanted, start=1):
         gathered.speak(index)
         telling.progress(done)
-
-
-def _report(
-    gathered: Gathered, language: str, not_checked: tuple[str, ...], checks: Mapping[str, Check]
-) -> DatasetReport:
-    dataset, clips = gathered.dataset, gathered.clips()
-    script = expected_script(language, (clip.utterance.text for clip in clips))
-    of_clips = rules.findings(clips, checks, script)
-    findings = [*dataset.findings, *of_clips.findings]
-    codes: dict[int, dict[str, None]] = {}
-    for code, places in of_clips.traits:
-        for place in places.tolist():
-            codes.setdefault(clips[place].utterance.row, {})[code] = None
-    for finding in findings:
-        if finding.row is not None:
-            codes.setdefault(finding.row, {})[finding.code] = None
-    bad = {finding.row for finding in findings if finding.severity == "error"}
-    rows = [
-        UtteranceRow(clip, clip.utterance.row not in bad, tuple(codes.get(clip.utterance.row, ()))) for clip in clips
-    ]
-    usable = [row for row in rows if row.usable]
-    usable_s = sum(row.duration_s or 0.0 for row in usable)
-    about_size = set_rules.size_findings(clips, len(usable), usable_s, checks)
-    told = set_rules.worst_first(set_rules.fold_traits([*findings, *about_size], len(rows)))
-    return DatasetReport(
-        dataset=str(dataset.folder.absolute()),
-        layout=dataset.layout,
-        metadata=dataset.metadata_path.relative_to(dataset.folder).as_posix(),
-        language=language,
-        summary=Summary.of(rows, told, dataset.speakers),
-        findings=tuple(told),
-        utterances=tuple(rows),
-        not_checked=not_checked,
-    )
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -133,10 +133,13 @@ class Journal:
         """Do what was undone last again; None where there is none, or something was decided since."""
         return self._back_or_forth("redo")
 
-    def limit(self, name: str, value: float | None) -> None:
+    def limit(self, name: str, value: float | None) -> Decision:
         """Move the threshold called `name`, or put it back (None)."""
-        with self._locked() as lines:
-            self._append(lines, {"do": "limit", "name": name, "value": value})
+        return self._decide("limit", (), limits={name: value})
+
+    def put_limits_back(self) -> Decision:
+        """Every threshold back to where the table has it."""
+        return self._decide("limit", (), limits=dict.fromkeys(self.decisions.limits))
 
     def refresh(self) -> bool:
         """Read what was appended since, here or elsewhere. Whether there was anything. Raises JournalError."""
@@ -151,11 +154,18 @@ class Journal:
         return self.version != before
 
     def _decide(
-        self, action: Action, clips: Sequence[ClipName], *, text: str = "", reasons: Sequence[Reason] = ()
+        self,
+        action: Action,
+        clips: Sequence[ClipName],
+        *,
+        text: str = "",
+        reasons: Sequence[Reason] = (),
+        limits: Mapping[str, float | None] | None = None,
     ) -> Decision:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         clean = tuple(replace(reason, value=_finite(reason.value)) for reason in reasons)
-        decision = Decision(uuid.uuid4().hex, at, action, tuple(clips), text, clean)
+        moved = tuple((name, _finite(value)) for name, value in (limits or {}).items())
+        decision = Decision(uuid.uuid4().hex, at, action, tuple(clips), text, clean, moved)
         with self._locked() as lines:
             self._append(lines, decision.to_dict())
         return decision
@@ -225,9 +235,6 @@ class Journal:
                 self.decisions.undo(str(entry["of"]))
             elif do == "redo":
                 self.decisions.redo(str(entry["of"]))
-            elif do == "limit":
-                value = entry["value"]
-                self.decisions.limit(str(entry["name"]), None if value is None else _finite(float(value)))
             else:
                 self.decisions.decide(Decision.from_dict(entry))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):

@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cache_utils.atomic import write_atomically
+from piper_core.dataset import moved_limits
 from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
-from piper_core.dataset.checks import Finding
+from piper_core.dataset.checks import CHECKS, Check, Finding
 from piper_core.dataset.clip_columns import spoken_s
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.manifest import write_cleaned_manifest
@@ -175,6 +176,10 @@ class DatasetReport:
     """In the order of the metadata."""
     not_checked: tuple[str, ...] = ()
     """A sentence for whatever was left out, and why."""
+    read_findings: tuple[Finding, ...] = ()
+    """What reading the metadata found: no limit moves it (`judgement.judge_again`)."""
+    checks: Mapping[str, Check] = field(default_factory=lambda: CHECKS)
+    """The limits that held."""
 
     def to_dict(self) -> dict[str, Any]:
         """As `inspect --json` writes it."""
@@ -192,6 +197,7 @@ class DatasetReport:
             "language": self.language,
             "summary": asdict(self.summary),
             "not_checked": list(self.not_checked),
+            "limits": moved_limits.to_dict(self.checks),
         }
 
     def summary_text(self) -> str:
@@ -210,6 +216,7 @@ class DatasetReport:
             first = found[0]
             where = f"{first.utterance_id or first.path}: " if first.utterance_id or first.path else ""
             lines.append(f"{severity:8}{code:16}{sum(finding.clips for finding in found):>6,}  {where}{first.message}")
+        lines += [f"Limit moved: {moved.words}" for moved in moved_limits.moved_limits(self.checks)]
         lines += [f"Not checked: {sentence}" for sentence in self.not_checked]
         return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from piper_core.dataset.audio import ClipMeasurements
 from piper_core.dataset.checks import CHECKS, Finding
+from piper_core.dataset.moved_limits import moved_limits
 from piper_core.dataset.report_pictures import histogram
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def page(report: DatasetReport) -> str:
         f" ({escape(report.layout)}), texts as {escape(report.language)}.</p>\n"
         + _totals(report)
         + "".join(f"<p><strong>Not checked:</strong> {escape(sentence)}</p>\n" for sentence in report.not_checked)
+        + "".join(f"<p><strong>Limit moved:</strong> {escape(one.words)}</p>\n" for one in moved_limits(report.checks))
         + _pictures(report)
         + "<h2>Findings</h2>\n"
         + (_findings(report.findings) or "<p>Nothing was found.</p>\n")

@@ -99,7 +99,35 @@ def test_limits_are_kept_and_put_back(folder: Path) -> None:
     journal.limit("noise", 20.0)
     journal.limit("noise", None)
     assert reopened(folder).limits == {"duration": 12.0}
-    assert not reopened(folder).can_undo, "undo is about clips"
+
+
+def test_moved_limits_are_undone_and_done_again_after_a_restart_too(folder: Path) -> None:
+    journal = reopened(folder)
+    journal.limit("duration-long", 12.0)
+    journal.leave_out(A)
+    journal.limit("duration-long", 9.0)
+    journal.limit("noise", 25.0)
+    journal.put_limits_back()
+    seen = []
+    while (decision := reopened(folder).undo()) is not None:
+        now = reopened(folder)
+        seen.append((decision.action, now.limits, len(now.left_out)))
+    assert seen == [
+        ("limit", {"duration-long": 9.0, "noise": 25.0}, 1),
+        ("limit", {"duration-long": 9.0}, 1),
+        ("limit", {"duration-long": 12.0}, 1),
+        ("leave-out", {"duration-long": 12.0}, 0),
+        ("limit", {}, 0),
+    ]
+    assert reopened(folder).redo() is not None
+    assert reopened(folder).limits == {"duration-long": 12.0}
+
+
+def test_a_limit_as_earlier_journals_wrote_it_is_read(folder: Path) -> None:
+    line = '{"version": 1, "key": "k", "at": "", "do": "limit", "name": "noise", "value": 25}\n'
+    (folder / "metadata.journal.jsonl").write_text(line)
+    journal = reopened(folder)
+    assert (journal.limits, journal.notes) == ({"noise": 25.0}, ())
 
 
 def test_a_changed_dataset_keeps_what_fits_and_names_what_does_not(folder: Path) -> None:

@@ -52,6 +52,24 @@ def clip_rows(report: Mapping[str, Any]) -> pd.DataFrame:
     return frame.take(np.argsort(ranks, kind="stable"))
 
 
+def judged_rows(frame: pd.DataFrame, report: Mapping[str, Any]) -> pd.DataFrame:
+    """`frame`, as `clip_rows` gave it, by the findings of `report`: the same clips, the worst first.
+
+    Of the report's utterances only `row`, `codes` and `usable` are looked at.
+    """
+    if frame.empty:
+        return frame
+    ranks, findings = _ranked(report)
+    places = frame.index.to_numpy()
+    names = np.array([*SEVERITIES, NO_FINDING], dtype=object)
+    usable = np.array([utterance["usable"] for utterance in report["utterances"]], bool)
+    judged = frame.assign(
+        worst=names[ranks][places], findings=[findings[place] for place in places.tolist()], usable=usable[places]
+    )
+    order = np.lexsort((places, ranks[places]))
+    return judged.take(order)
+
+
 def _values(values: list[Any]) -> Any:
     """Numbers among which some are unknown as floats, with NaN in their place; all else as it is."""
     kinds = set(map(type, values))

@@ -30,6 +30,8 @@ _OWN_OUTPUTS = ("metadata.cleaned", JOURNAL_NAME)
 _NEWS_EVERY_S = 2.0
 _NEWS_SHARE = 0.1
 """Of the time goes at most into tables for the pages."""
+_JUDGED_KEPT = 3
+"""Tables of limits, so that two sessions and an undo find theirs."""
 _GLIMPSED = 100
 """Headers that stand for all in the first totals."""
 
@@ -80,8 +82,6 @@ class Inspected:
     """A report, and what the pages draw from it: worked out once, in the inspection's own thread."""
 
     report: DatasetReport
-    plain: dict[str, Any]
-    """`report.to_dict()`."""
     rows: pd.DataFrame
     """A row a clip, the worst first; the index is the clip's place in the metadata."""
     kinds: pd.DataFrame
@@ -94,10 +94,26 @@ class Inspected:
     @classmethod
     def of(cls, report: DatasetReport, complete: bool = True) -> Inspected:
         plain = report.to_dict()
+        return cls._of(report, plain, clip_table.clip_rows(plain), complete)
+
+    @classmethod
+    def _of(cls, report: DatasetReport, plain: Mapping[str, Any], rows: pd.DataFrame, complete: bool) -> Inspected:
         findings: dict[int | None, list[Mapping[str, Any]]] = {}
         for finding in plain["findings"]:
             findings.setdefault(finding["row"], []).append(finding)
-        return cls(report, plain, clip_table.clip_rows(plain), clip_table.findings_summary(plain), findings, complete)
+        return cls(report, rows, clip_table.findings_summary(plain), findings, complete)
+
+    def judged(self, limits: Mapping[str, float]) -> Inspected:
+        """The same clips by the table with `limits` moved; what was measured stays, and so do their places."""
+        from piper_core.dataset.checks import moved
+        from piper_core.dataset.judgement import judge_again
+
+        report = judge_again(self.report, moved(limits))
+        plain = {
+            "findings": [finding.to_dict() for finding in report.findings],
+            "utterances": [{"row": row.row, "codes": row.codes, "usable": row.usable} for row in report.utterances],
+        }
+        return self._of(report, plain, clip_table.judged_rows(self.rows, plain), self.complete)
 
     def findings_of(self, clip: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Those about `clip`, a row of `rows`, and those that it shares with most of the set."""
@@ -117,8 +133,10 @@ class InspectionJob:
     early: DatasetError, TextError, OSError or InspectionStopped.
     """
 
-    def __init__(self, request: InspectionRequest) -> None:
+    def __init__(self, request: InspectionRequest, limits: Mapping[str, float]) -> None:
         self.request = request
+        self.limits = limits
+        """Moved thresholds, as they were asked for last."""
         self.progress: InspectionProgress | None = None
         self.glimpse: Glimpse | None = None
         self.seen: Inspected | None = None
@@ -130,6 +148,9 @@ class InspectionJob:
         self._ended = threading.Event()
         self._told = threading.Event()
         self._next_news = 0.0
+        self._judging = threading.Lock()
+        self._judged: dict[tuple[tuple[str, float], ...], tuple[Inspected, Inspected]] = {}
+        """By limits: of what was seen, and as it is by them."""
         self._start()
 
     @property
@@ -141,6 +162,20 @@ class InspectionJob:
         """Return as soon as there is something new."""
         self._told.wait(at_most_s)
         self._told.clear()
+
+    def seen_by(self, limits: Mapping[str, float]) -> Inspected | None:
+        """What is known by now, judged by the table with `limits` moved: nothing is decoded for it."""
+        seen, asked = self.seen, tuple(sorted(limits.items()))
+        self.limits = limits
+        if seen is None or _moved(seen.report) == asked:
+            return seen
+        with self._judging:
+            of, judged = self._judged.get(asked, (None, seen))
+            if of is not seen:
+                judged = seen.judged(limits)
+                latest = list(self._judged.items())[-(_JUDGED_KEPT - 1) :]
+                self._judged = {**dict(latest), asked: (seen, judged)}
+        return judged
 
     def stop(self) -> None:
         """Ask it to end at the next clip."""
@@ -169,6 +204,7 @@ class InspectionJob:
             self._tell()
 
     def _inspect(self) -> DatasetReport:
+        from piper_core.dataset.checks import moved
         from piper_core.dataset.inspection import inspect
 
         return inspect(
@@ -180,6 +216,7 @@ class InspectionJob:
             on_dataset=self._glimpse,
             on_progress=self._heed,
             on_partial=self._hear,
+            checks=moved(self.limits),
         )
 
     def _glimpse(self, dataset: Dataset) -> None:
@@ -207,14 +244,23 @@ class InspectionJob:
         self._next_news = ended + max(_NEWS_EVERY_S, (ended - started) / _NEWS_SHARE)
 
 
-def inspection(request: InspectionRequest, again: int = 0) -> InspectionJob:
-    """The inspection of `request`, started when there is none yet; a greater `again` starts a new one."""
-    return _shared(replace(request, fingerprint=f"{request.fingerprint}-{again}"))
+def inspection(request: InspectionRequest, limits: Mapping[str, float], again: int = 0) -> InspectionJob:
+    """The inspection of `request`, started when there is none yet; a greater `again` starts a new one.
+
+    It is begun by `limits`; ask `seen_by` for what is seen by others.
+    """
+    return _shared(replace(request, fingerprint=f"{request.fingerprint}-{again}"), limits)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _shared(request: InspectionRequest) -> InspectionJob:
-    return InspectionJob(request)
+def _shared(request: InspectionRequest, _limits: Mapping[str, float]) -> InspectionJob:
+    return InspectionJob(request, _limits)
+
+
+def _moved(report: DatasetReport) -> tuple[tuple[str, float | None], ...]:
+    from piper_core.dataset.moved_limits import moved_limits
+
+    return tuple(sorted((one.now.key, one.now.value) for one in moved_limits(report.checks)))
 
 
 def fingerprint(folder: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from piper_core.dataset import moved_limits
 from piper_core.dataset.decisions import ClipName, Fitted
 from piper_core.dataset.journal import Journal, JournalError
 from piper_core.settings import Settings
@@ -44,6 +45,11 @@ def fitted(rows: pd.DataFrame, folder: Path) -> Fitted:
 def left_out(rows: pd.DataFrame, folder: Path) -> set[int]:
     """The rows whose clips were left out."""
     return set(fitted(rows, folder).left_out)
+
+
+def limits(folder: Path) -> dict[str, float]:
+    """The thresholds that were moved, by the limit's key."""
+    return moved_limits.known(of(folder).limits)
 
 
 def name(clip: Mapping[str, Any]) -> ClipName:

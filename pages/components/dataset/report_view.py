@@ -16,7 +16,7 @@ from piper_core.dataset.checks import CHECKS
 
 if TYPE_CHECKING:
     from pages.components.dataset.inspection_job import Glimpse, Inspected
-    from piper_core.dataset.report import DatasetReport
+    from piper_core.dataset.report import DatasetReport, Summary
 
 BADGE = {"error": "red", "warning": "orange", "info": "blue"}
 """A severity's colour where Streamlit names colours."""
@@ -47,10 +47,10 @@ def show_glimpse(glimpse: Glimpse) -> None:
         st.metric("Left out", "…", border=True)
 
 
-def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Mapping[str, Any]) -> None:
+def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Summary) -> None:
     """Clips, minutes, speakers, and what of it is good to train on."""
     totals = clip_table.totals(rows, left_out)
-    rates = [int(rate) for rate in summary.get("sample_rates", {})]
+    rates = [int(rate) for rate in summary.sample_rates]
     mixed = f"Mixed: {', '.join(f'{rate / 1000:g} kHz' for rate in rates)}" if len(rates) > 1 else None
     with st.grid(6, min_column_width=_METRIC_WIDTH):
         st.metric("Clips", f"{totals['clips']:,.0f}", border=True)

@@ -17,5 +17,5 @@ FRAGMENT = "totals"
 def show(inspected: Inspected, folder: Path) -> None:
     """Clips, minutes, speakers, what is left of them; and what of earlier decisions is not applied."""
     out = journal_state.left_out(inspected.rows, folder)
-    report_view.show_totals(inspected.rows, out, inspected.plain["summary"])
+    report_view.show_totals(inspected.rows, out, inspected.report.summary)
     journal_state.show_notes(inspected.rows, folder)

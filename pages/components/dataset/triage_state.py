@@ -19,7 +19,7 @@ CODES = "triage_codes"
 """Session state: the only findings that are asked for."""
 _STATES = "triage"
 _DONE = {"keep": "Kept", "leave-out": "Left out", "edit": "Text edited of", "take-back": "Taken back",
-         "forget": "Forgotten what was decided of"}  # fmt: skip
+         "forget": "Forgotten what was decided of", "limit": "Moved"}  # fmt: skip
 
 
 @dataclass
@@ -109,7 +109,8 @@ class Triage:
             return None
         if decision is not None:
             clips = f"{len(decision.clips):,} clips" if len(decision.clips) != 1 else decision.clips[0].utterance_id
-            sentence = f"{_DONE[decision.action]} {clips}"
+            limits = ", ".join(f"the limit {key}" for key, _ in decision.limits)
+            sentence = f"{_DONE[decision.action]} {limits or clips}"
             self.said = f"Undone: {sentence[0].lower()}{sentence[1:]}" if undone else sentence
         return decision
 
