@@ -1,8 +1,8 @@
 """The command line: `python -m piper_core COMMAND`, over the same functions that the pages call.
 
 Progress goes to stderr, results to stdout. Exit status: 0 done; 1 inspect found errors (with --strict, warnings
-too); 2 unusable arguments or input, with one line on stderr that says what is wrong and what to do; 130 inspect was
-stopped by Ctrl-C.
+too), or clean could not apply all that was decided; 2 unusable arguments or input, with one line on stderr that says
+what is wrong and what to do; 130 inspect or clean was stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from piper_core.commands import cache, dataset, training, voices
+from piper_core.commands import cache, cleaning, dataset, training, voices
 from piper_core.documented import field_help
 from piper_core.training.config import PRECISIONS, PRESETS, START_MODES, TrainingConfig
 
@@ -69,6 +69,9 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("--no-cache", action="store_true", help="measure every clip again, and keep nothing")
     inspect.add_argument("--strict", action="store_true", help="exit 1 on warnings too")
 
+    clean = command("clean", cleaning.clean, "Write a cleaned dataset elsewhere: clips left out, texts edited.")
+    _add_cleaning_arguments(clean)
+
     train = command("train", training.train, "Train a voice; Ctrl-C stops it, saving first.")
     _add_training_arguments(train)
 
@@ -102,11 +105,35 @@ def build_parser() -> argparse.ArgumentParser:
     speak.add_argument("text", metavar="TEXT")
     speak.add_argument("wav", type=Path, metavar="OUT.wav")
 
-    clean = command("cache", cache.cache, "Say how large the feature cache is; clean or clear it.")
-    what = clean.add_mutually_exclusive_group()
+    features = command("cache", cache.cache, "Say how large the feature cache is; clean or clear it.")
+    what = features.add_mutually_exclusive_group()
     what.add_argument("--clean", action="store_true", help="least recently used entries go, down to the threshold")
     what.add_argument("--clear", action="store_true", help="every entry goes that no live run uses")
     return parser
+
+
+def _add_cleaning_arguments(clean: argparse.ArgumentParser) -> None:
+    clean.add_argument("dataset", type=Path, metavar="DATASET", help="its journal is applied; nothing in it is changed")
+    clean.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    clean.add_argument(
+        "--layout",
+        metavar="NAME",
+        help="ljspeech, ljspeech-normalised, piper, vctk, mycroft, nemo, audiofolder, kaldi or folder"
+        " (default: the dataset's own)",
+    )
+    clean.add_argument(
+        "--audio", choices=("link", "copy", "none"), default="link",
+        help="link the recordings (default), copy them, or write the metadata alone, to be put beside them",
+    )  # fmt: skip
+    clean.add_argument(
+        "--leave-out", nargs="+", default=[], metavar="WHAT",
+        help="beside errors, clips with these findings too: codes as noise or duration, or warning, or info",
+    )  # fmt: skip
+    clean.add_argument("--journal-only", action="store_true", help="apply what was decided; don't look for errors")
+    clean.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
+    clean.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
+    clean.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")
+    clean.add_argument("--json", action="store_true", help="print what was written and left out as JSON")
 
 
 def _add_training_arguments(train: argparse.ArgumentParser) -> None:

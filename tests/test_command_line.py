@@ -18,7 +18,8 @@ from piper_core.runs.run import write_json
 from piper_core.training.config import TrainingConfig
 
 COMMANDS = (
-    "demo", "inspect", "train", "status", "stop", "pause", "resume", "runs", "doctor", "export", "speak", "cache",
+    "demo", "inspect", "clean", "train", "status", "stop", "pause", "resume", "runs", "doctor", "export", "speak",
+    "cache",
 )  # fmt: skip
 
 
@@ -147,6 +148,7 @@ def test_an_unreadable_run_hides_no_other(tmp_path: Path) -> None:
     "arguments",
     [
         ("inspect", "/nonexistent/folder"),
+        ("clean", "/nonexistent/folder", "--to", "/tmp/never"),
         ("train", "/nonexistent/folder", "--run", "x", "--max-steps", "1"),
         ("status", "nobody"),
         ("stop", "nobody"),

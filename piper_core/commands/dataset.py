@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from piper_core.commands.progress import POLL_S, say
+from piper_core.commands.progress import INTERRUPTED, say, say_progress
 from piper_core.settings import Settings
 
 if TYPE_CHECKING:
     from piper_core.dataset.checks import Check
     from piper_core.dataset.report import DatasetReport
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
 REPORT_FORMS = ("json", "html", "csv")
 STDOUT = Path("-")
 
@@ -42,14 +39,6 @@ def inspect(options: Namespace) -> int:
         raise ValueError("Name the dataset's folder: python -m piper_core inspect DATASET.")
     settings = Settings.load()
     checks = _checks(options, settings)
-    last = 0.0
-
-    def on_progress(progress: Any) -> None:
-        nonlocal last
-        if time.monotonic() - last > POLL_S or progress.done == progress.total:
-            last = time.monotonic()
-            say(f"{progress.stage}: {progress.done} of {progress.total} clips, {progress.remaining_s:.0f} s left")
-
     try:
         report = inspect_dataset(
             options.dataset,
@@ -60,7 +49,7 @@ def inspect(options: Namespace) -> int:
             audit=options.audit,
             pitch=not options.no_pitch,
             cache_dir=None if options.no_cache else settings.cache_dir / "inspection",
-            on_progress=on_progress,
+            on_progress=say_progress(),
             checks=checks,
             dask=options.dask,
         )

@@ -29,10 +29,11 @@ The way of the data, a module a step:
                 compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between;
                 `audit_comparison` lays one clip beside its text to be heard and seen,
                 `audit_words` are the words that pocketsphinx hears
-- `triage`      which clips to look at first; `cleaning`: which a cleaned dataset leaves out, and by which rule
+- `triage`      which clips to look at first; `cleaning`: which a cleaned dataset leaves out, by which rule, and the
+                texts of those that stay
 - `piper_reading`  what Piper's own trainer would make of the metadata: rows kept, altered, dropped
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`, `report_pictures`); `comparison`: two of
-                them side by side; `manifest` writes the cleaned metadata,
-                `export` a cleaned dataset in any layout, with a log of what was left out and why;
+                them side by side; `manifest` writes the cleaned metadata beside the original,
+                `export` a cleaned dataset in any layout elsewhere; `export_log` says what was left out and why;
                 `spreadsheet` keeps their tables free of formulas
 """

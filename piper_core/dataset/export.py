@@ -7,36 +7,28 @@ is a span of its file is cut out of it, unless the layout can name spans and no 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
 
 from piper_core.dataset.audio_files import without_audio_suffix
+from piper_core.dataset.cleaning import LeftOut, clean
 from piper_core.dataset.decisions import Reason
 from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode, read_header
+from piper_core.dataset.export_log import LEFT_OUT, LOG_NAME, LogEntry, linked, log_bytes
 from piper_core.dataset.layouts import LAYOUTS, AudioMode, Dataset, DatasetError, Utterance, read_dataset
-from piper_core.dataset.layouts.writing import UNNAMED, WRITERS, ExportedClip
-from piper_core.dataset.spreadsheet import no_formula
+from piper_core.dataset.layouts.writing import UNNAMED, WRITERS, ExportedClip, one_line
 
-LOG_NAME = "export-log.csv"
-_LOG_FIELDS = (
-    "utterance_id", "row", "what", "rule", "value", "threshold", "unit", "reason", "text_before", "text_after",
-)  # fmt: skip
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\s]+')
 _LONGEST_NAME_BYTES = 120
 _CUT_SUBTYPES = {"PCM_U8": "PCM_16", "PCM_S8": "PCM_16", "PCM_24": "PCM_24", "PCM_32": "PCM_32", "FLOAT": "FLOAT",
                  "DOUBLE": "FLOAT"}  # fmt: skip
-
-
-_NO_RULE = Reason("")
 
 
 @dataclass(frozen=True)
@@ -49,18 +41,14 @@ class Exported:
     log: Path
     clips: int
     left_out: int
+    entries: tuple[LogEntry, ...]
+    """What the log says."""
 
-
-@dataclass(frozen=True)
-class _Entry:
-    """A line of the log."""
-
-    utterance_id: str
-    row: int
-    what: str
-    reason: Reason = _NO_RULE
-    text_before: str = ""
-    text_after: str = ""
+    @classmethod
+    def of(cls, metadata_path: Path, folder: Path, log: Path, clips: int, entries: Sequence[LogEntry]) -> Exported:
+        """`clips` of them in `folder`, and what became of the others."""
+        behind = len({entry.row for entry in entries if entry.what == LEFT_OUT})
+        return cls(folder, metadata_path.relative_to(folder).as_posix(), log, clips, behind, tuple(entries))
 
 
 def export_dataset(
@@ -69,7 +57,7 @@ def export_dataset(
     layout: str,
     *,
     texts: Mapping[int, str] | None = None,
-    left_out: Mapping[int, Reason | Sequence[Reason]] | None = None,
+    left_out: LeftOut | None = None,
     audio: AudioMode = "link",
 ) -> Exported:
     """Write `dataset` into the new folder `target`, in the layout of that code.
@@ -79,18 +67,16 @@ def export_dataset(
     sentence: for a target that holds something, a disk that is full, or clips that the layout can't hold.
     """
     target = Path(target)
-    _check(dataset, target, layout, audio)
-    log: list[_Entry] = []
-    utterances = _kept(dataset, texts or {}, left_out or {}, log)
-    if not utterances:
-        raise DatasetError("No clip is left to export; take some back, or mend what the findings say.")
+    check_export(dataset, target, layout, audio)
+    cleaned = clean(dataset, texts, left_out)
+    log = list(cleaned.log)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".exporting-") as temporary:
             folder = Path(temporary) / "export"
             folder.mkdir()
-            metadata, clips = _write(dataset, folder, layout, utterances, audio, log)
-            _write_log(folder / LOG_NAME, log)
+            metadata, clips = _write(dataset, folder, layout, cleaned.utterances, audio, log)
+            (folder / LOG_NAME).write_bytes(log_bytes(log))
             _compare(folder, layout, clips, audio)
             if target.exists():
                 target.rmdir()  # an empty folder
@@ -99,11 +85,11 @@ def export_dataset(
         raise DatasetError(
             f"The export to {target} stopped: {error.strerror or error}. Make room, or choose another folder."
         ) from error
-    behind = sum(entry.what == "left out" for entry in {(e.row, e.what): e for e in log}.values())
-    return Exported(target, metadata, target / LOG_NAME, len(clips), behind)
+    return Exported.of(target / metadata, target, target / LOG_NAME, len(clips), log)
 
 
-def _check(dataset: Dataset, target: Path, layout: str, audio: AudioMode) -> None:
+def check_export(dataset: Dataset, target: Path, layout: str, audio: AudioMode) -> None:
+    """Raises DatasetError where `dataset` can't be written into `target` so, as far as that shows before."""
     if layout not in LAYOUTS:
         raise DatasetError(f"There is no layout {layout}; choose one of {', '.join(LAYOUTS)}.")
     if audio == "none" and not LAYOUTS[layout].one_file:
@@ -116,75 +102,43 @@ def _check(dataset: Dataset, target: Path, layout: str, audio: AudioMode) -> Non
         raise DatasetError(f"{target} lies in the dataset itself; choose a folder outside it.")
 
 
-def _kept(
-    dataset: Dataset, texts: Mapping[int, str], left_out: Mapping[int, Reason | Sequence[Reason]], log: list[_Entry]
-) -> list[Utterance]:
-    """The utterances that are exported, with their texts as edited."""
-    broken: dict[int, list[Reason]] = {}
-    for found in dataset.findings:
-        if found.severity == "error" and found.row is not None:
-            reason = Reason(found.code, found.value, found.threshold, found.unit, found.message)
-            broken.setdefault(found.row, []).append(reason)
-    kept = []
-    rows = {utterance.row for utterance in dataset.utterances}
-    for utterance in dataset.utterances:
-        given = left_out.get(utterance.row, ())
-        reasons = [given] if isinstance(given, Reason) else list(given)
-        codes = {reason.code for reason in reasons}
-        reasons += [reason for reason in broken.get(utterance.row, ()) if reason.code not in codes]
-        if reasons:
-            said = (utterance.utterance_id, utterance.row)
-            log += [_Entry(*said, "left out", reason, utterance.text) for reason in reasons]
-            continue
-        text = texts.get(utterance.row)
-        if text is not None and text != utterance.text:
-            log.append(
-                _Entry(utterance.utterance_id, utterance.row, "text edited", Reason("by hand"), utterance.text, text)
-            )
-            utterance = replace(utterance, text=text, written_text=None)
-        kept.append(utterance)
-    for row, reasons in broken.items():
-        if row not in rows:
-            log += [_Entry("", row, "left out", reason) for reason in reasons]
-    return kept
-
-
 def _write(
-    dataset: Dataset, folder: Path, code: str, utterances: Sequence[Utterance], audio: AudioMode, log: list[_Entry]
+    dataset: Dataset, folder: Path, code: str, utterances: Sequence[Utterance], audio: AudioMode, log: list[LogEntry]
 ) -> tuple[str, list[ExportedClip]]:
     layout, writer = LAYOUTS[code], WRITERS[code]
     if not layout.speakers and len({utterance.speaker for utterance in utterances}) > 1:
-        log.append(_Entry("", 0, f"speakers dropped: {layout.name} has no column for them"))
+        log.append(LogEntry("", 0, f"speakers dropped: {layout.name} has no column for them"))
     clips: list[ExportedClip] = []
+    links: set[Path] = set()
     names = _Names()
     for utterance in utterances:
-        text = _one_line(utterance.text)
+        text = one_line(utterance.text)
         if text != utterance.text:
-            log.append(_Entry(utterance.utterance_id, utterance.row, "text made one line", Reason("layout"),
+            log.append(LogEntry(utterance.utterance_id, utterance.row, "text made one line", Reason("layout"),
                               utterance.text, text))  # fmt: skip
         name = names.take(utterance.utterance_id)
         if name != utterance.utterance_id:
-            log.append(_Entry(utterance.utterance_id, utterance.row, f"called {name}, which is a file's name"))
-        speaker = _one_line(utterance.speaker) if utterance.speaker and layout.speakers else None
+            log.append(LogEntry(utterance.utterance_id, utterance.row, f"called {name}, which is a file's name"))
+        speaker = one_line(utterance.speaker) if utterance.speaker and layout.speakers else None
         if code == "piper" and speaker is None:
             speaker = UNNAMED
-            log.append(_Entry(utterance.utterance_id, utterance.row, f"its speaker is called {UNNAMED}"))
+            log.append(LogEntry(utterance.utterance_id, utterance.row, f"its speaker is called {UNNAMED}"))
         if speaker and layout.plain_speakers and speaker != (safe := _safe(speaker)):
-            log.append(_Entry(utterance.utterance_id, utterance.row, f"speaker {speaker} called {safe}"))
+            log.append(LogEntry(utterance.utterance_id, utterance.row, f"speaker {speaker} called {safe}"))
             speaker = safe
         cut = utterance.is_span and not (audio == "none" and layout.spans)
         suffix = ".wav" if cut else utterance.path.suffix
         clip = ExportedClip(
-            name, text, speaker, _one_line(utterance.written_text) if utterance.written_text else None, "",
+            name, text, speaker, one_line(utterance.written_text) if utterance.written_text else None, "",
             utterance.offset_s, utterance.length_s, _duration_s(utterance) if code == "nemo" else None,
         )  # fmt: skip
         if audio == "none":
             if cut:
                 log.append(
-                    _Entry(
+                    LogEntry(
                         utterance.utterance_id,
                         utterance.row,
-                        "left out",
+                        LEFT_OUT,
                         Reason("layout", words="is a span of its file, which this layout can't name"),
                     )
                 )
@@ -195,13 +149,16 @@ def _write(
         problem = _put_audio(utterance, folder / inside, audio, cut)
         if problem is not None:
             reason = Reason("unreadable", words=problem)
-            log.append(_Entry(utterance.utterance_id, utterance.row, "left out", reason, utterance.text))
+            log.append(LogEntry(utterance.utterance_id, utterance.row, LEFT_OUT, reason, utterance.text))
             continue
+        if audio == "link" and not cut:
+            links.add(utterance.path.resolve().parent)
         if cut:
-            log.append(_Entry(utterance.utterance_id, utterance.row, f"cut out of {utterance.path.name}"))
+            log.append(LogEntry(utterance.utterance_id, utterance.row, f"cut out of {utterance.path.name}"))
         clips.append(replace(clip, audio=inside, offset_s=0.0, length_s=None))
     if not clips:
         raise DatasetError("No clip can be exported so; the layout can't name spans of files, or none can be read.")
+    log[:0] = linked(links)
     return writer.write(folder, clips), clips
 
 
@@ -269,26 +226,3 @@ def _safe(name: str) -> str:
     while len(safe.encode()) > _LONGEST_NAME_BYTES:
         safe = safe[: -max(1, (len(safe.encode()) - _LONGEST_NAME_BYTES) // 4)]
     return safe or "clip"
-
-
-def _one_line(text: str) -> str:
-    """`text` as one line: what would end a row, or a file, becomes a space."""
-    return re.sub(r"\s*[\x00\n\r\x0b\x0c\x85\u2028\u2029\t]\s*", " ", text).strip()
-
-
-def _write_log(path: Path, log: Iterable[_Entry]) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_LOG_FIELDS)
-    for entry in log:
-        reason = entry.reason
-        row = (
-            entry.utterance_id, entry.row or "", entry.what, reason.code, _number(reason.value),
-            _number(reason.threshold), reason.unit, reason.words, entry.text_before, entry.text_after,
-        )  # fmt: skip
-        writer.writerow(no_formula(value) for value in row)
-    path.write_text(buffer.getvalue(), encoding="utf-8", errors="replace")
-
-
-def _number(value: float | None) -> object:
-    return "" if value is None else value

@@ -1,60 +1,65 @@
-"""The cleaned manifest: the rows that are kept, written beside the original metadata and never over it."""
+"""The cleaned manifest: the rows that stay, their texts as edited, beside the original metadata and never over it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cache_utils.atomic import write_atomically
-from piper_core.dataset.layouts import Dataset, Utterance, read_dataset
+from piper_core.dataset.cleaning import LeftOut, clean
+from piper_core.dataset.export import Exported
+from piper_core.dataset.export_log import log_bytes
+from piper_core.dataset.layouts import Dataset, Utterance
 from piper_core.dataset.layouts.delimited import read_columns
-from piper_core.dataset.layouts.writing import ExportedClip, csv_column, nemo_line
+from piper_core.dataset.layouts.writing import ExportedClip, csv_column, nemo_line, one_line
 from piper_core.dataset.metadata_file import CLEANED_SUFFIX, DatasetError
 
-if TYPE_CHECKING:
-    from piper_core.dataset.report import DatasetReport
 
+def write_cleaned_manifest(
+    dataset: Dataset, *, texts: Mapping[int, str] | None = None, left_out: LeftOut | None = None
+) -> Exported:
+    """Write the rows of `dataset` that stay to metadata.cleaned.csv, and what was changed to metadata.cleaned-log.csv.
 
-def write_cleaned_manifest(source: DatasetReport | Dataset, excluded: Collection[str] = ()) -> Path:
-    """Write the rows of `source` that are usable and not `excluded` (utterance ids) to metadata.cleaned.csv.
-
-    Columns separated by '|' stay as they are; from every other layout a manifest in JSON lines is made, NeMo's, which
-    names spans too: metadata.cleaned.jsonl. Where the inspected file is a cleaned one itself, its successor is
-    numbered. Reading the new file gives the same utterances, in Piper's own reader too where it is in columns. Returns
-    its path. Raises DatasetError when no row is left, the metadata changed since, or the folder can't be written.
+    `texts` and `left_out` are by row, as `cleaning.clean` takes them. Columns separated by '|' stay as they are but
+    for edited texts; from every other layout a manifest in JSON lines is made, NeMo's, which names spans too:
+    metadata.cleaned.jsonl. Where the inspected file is a cleaned one itself, its successor is numbered. Reading the new
+    file gives the same utterances, in Piper's own reader too where it is in columns. Raises DatasetError when no row is
+    left, or the folder can't be written.
     """
-    if isinstance(source, Dataset):
-        dataset = source
-        kept = {u.row: u.text for u in source.usable if u.utterance_id not in excluded}
-    else:
-        kept = {u.row: u.text for u in source.utterances if u.usable and u.utterance_id not in excluded}
-        dataset = read_dataset(Path(source.dataset), source.metadata)
-    if not kept:
-        raise DatasetError("No clip is left to write; take some back, or mend what the findings say.")
-    utterances = {u.row: u for u in dataset.utterances}
-    if any(row not in utterances or utterances[row].text != text for row, text in kept.items()):
-        raise DatasetError(f"{dataset.metadata_path.name} has changed since it was inspected; inspect it again.")
-    columns = {row: values for row, values in _columns(dataset) if row in kept}
-    if all(row in columns and columns[row][-1] == text for row, text in kept.items()):
+    cleaned = clean(dataset, texts, left_out)
+    columns = _columns(dataset)
+    before = {said.row: said for said in dataset.utterances}
+    if all(said.row in columns and columns[said.row][-1] == before[said.row].text for said in cleaned.utterances):
         target = cleaned_path(dataset.metadata_path)
-        lines = ["|".join(map(csv_column, columns[row])) for row in sorted(kept)]
+        rows = [_edited(columns[said.row], before[said.row], said.text) for said in cleaned.utterances]
+        lines = ["|".join(map(csv_column, row)) for row in rows]
     else:
         named = dataset.metadata_path.name if CLEANED_SUFFIX in dataset.metadata_path.stem else "metadata.jsonl"
         target = cleaned_path(dataset.folder / named)
-        lines = [nemo_line(_clip(dataset, utterances[row])) for row in sorted(kept)]
+        lines = [nemo_line(_clip(dataset, said)) for said in cleaned.utterances]
+    log = target.with_name(f"{target.stem}-log.csv")
     try:
+        write_atomically(log, log_bytes(cleaned.log))
         write_atomically(target, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise DatasetError(f"{target} can't be written ({error.strerror}); make its folder writable.") from error
-    return target
+    return Exported.of(target, dataset.folder, log, len(lines), cleaned.log)
 
 
-def _columns(dataset: Dataset) -> list[tuple[int, list[str]]]:
-    """The rows of metadata in columns as they stand; none for another layout."""
+def _edited(columns: list[str], before: Utterance, text: str) -> list[str]:
+    """The columns of a row, its text last, with another text: also in place of the one as written, if that stands so
+    beside the normalised one."""
+    if text == before.text:
+        return columns
+    texts = 2 if before.written_text is not None and columns[-2:-1] == [before.written_text] else 1
+    return [*columns[:-texts], *[one_line(text)] * texts]
+
+
+def _columns(dataset: Dataset) -> dict[int, list[str]]:
+    """The rows of metadata in columns as they stand, by number; none for another layout."""
     if dataset.layout not in ("ljspeech", "ljspeech-normalised", "piper"):
-        return []
-    return read_columns(dataset.metadata_path)
+        return {}
+    return dict(read_columns(dataset.metadata_path))
 
 
 def _clip(dataset: Dataset, said: Utterance) -> ExportedClip:

@@ -1,4 +1,4 @@
-"""`DatasetReport`: what an inspection found, as JSON and CSV. The HTML is `report_html`, the manifest `manifest`."""
+"""`DatasetReport`: what an inspection found, as JSON and CSV. The HTML is `report_html`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import CHECKS, Check, Finding
 from piper_core.dataset.clip_columns import spoken_s
 from piper_core.dataset.clip_rules import Clip
-from piper_core.dataset.manifest import write_cleaned_manifest
 from piper_core.dataset.spreadsheet import no_formula
 
 __all__ = [
     "DatasetReport",
     "Summary",
     "UtteranceRow",
-    "write_cleaned_manifest",
     "write_csv",
     "write_html",
     "write_json",

@@ -1,10 +1,18 @@
-"""Errors leave a dataset unless somebody overruled them, and what was left out by hand is."""
+"""Errors leave a dataset unless somebody overruled them, what was left out by hand is, and more if it is asked for."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from piper_core.dataset.checks import CHECKS
-from piper_core.dataset.cleaning import exclusions
+from piper_core.dataset.cleaning import as_inspected, clean, exclusions
 from piper_core.dataset.decisions import Fitted, Reason
+from piper_core.dataset.export_log import EDITED, LEFT_OUT
+from piper_core.dataset.inspection import inspect
+from piper_core.dataset.layouts import DatasetError, read_dataset
+from tests.dataset import layouts_by_hand as by_hand
 
 
 def test_errors_go_unless_they_were_overruled() -> None:
@@ -32,3 +40,48 @@ def test_errors_go_unless_they_were_overruled() -> None:
     assert told.keys() == {1, 2, 3, 4, 5, 7}
     assert told[1].value == -80.0
     assert told[1].code == "silent"
+
+
+def test_codes_and_severities_go_when_asked_for_and_a_persons_word_stands() -> None:
+    noisy = CHECKS["noise"].finding("noisy", row=1, value=12.0, threshold=20.0, utterance_id="a")
+    sign = CHECKS["text-symbols"].finding("a sign", row=2, utterance_id="b")
+    stereo = CHECKS["channels"].finding("stereo", row=3, utterance_id="c")
+    mine = CHECKS["noise"].finding("noisy", row=4, utterance_id="d")
+    decided = Fitted({2: "Words."}, {}, frozenset({4}), ())
+    findings = [noisy, sign, stereo, mine]
+    assert exclusions(findings, decided) == {}
+    assert exclusions(findings, decided, {"warning"}).keys() == {1}, "an edit mends the sign, and 4 was kept"
+    assert exclusions(findings, decided, {"channels"}).keys() == {3}
+    assert exclusions(findings, Fitted({}, {}, frozenset(), ()), {"warning", "info"}).keys() == {1, 2, 3, 4}
+
+
+def test_clips_that_share_a_trait_go_by_their_codes() -> None:
+    trait = CHECKS["bandwidth"].finding("3 of 4 clips share this", value=0.5, threshold=0.8, clips=3)
+    own = CHECKS["loudness"].finding("quiet", row=4, utterance_id="d", severity="info")
+    codes = {1: ("bandwidth",), 2: ("bandwidth", "loudness"), 3: ("bandwidth",), 4: ("loudness",)}
+    decided = Fitted({}, {}, frozenset({3}), ())
+    assert exclusions([trait, own], decided, (), codes) == {}
+    gone = exclusions([trait, own], decided, {"bandwidth"}, codes)
+    assert gone.keys() == {1, 2}
+    assert (gone[1].code, gone[1].value, gone[1].threshold) == ("bandwidth", None, 0.8), "the middle is not its value"
+
+
+def test_a_text_that_was_edited_to_nothing_leaves_with_its_clip(tmp_path: Path) -> None:
+    by_hand.ljspeech(tmp_path)
+    dataset = read_dataset(tmp_path)
+    cleaned = clean(dataset, texts={1: " ", 2: "Other."})
+    assert (cleaned.utterances[0].row, cleaned.utterances[0].text) == (2, "Other.")
+    assert [(entry.row, entry.what, entry.reason.code) for entry in cleaned.log] == [
+        (1, LEFT_OUT, "by hand"), (2, EDITED, "by hand")
+    ]  # fmt: skip
+
+
+def test_rows_that_moved_since_the_inspection_are_refused(tmp_path: Path) -> None:
+    """A finding about row 3 must not leave out what stands there now."""
+    by_hand.ljspeech(tmp_path)
+    report = inspect(tmp_path, validate_audio=False)
+    assert as_inspected(report).utterances == read_dataset(tmp_path).utterances
+    lines = (tmp_path / "metadata.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "metadata.csv").write_text("".join(lines[1:]), encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"metadata.csv has changed since it was inspected; inspect it again\."):
+        as_inspected(report)

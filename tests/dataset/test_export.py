@@ -111,7 +111,8 @@ def test_the_log_says_what_was_left_out_by_which_rule_and_value(tmp_path: Path) 
     assert (exported.clips, exported.left_out) == (2, 2)
     read = {said.utterance_id: said.text for said in read_dataset(tmp_path / "out").utterances}
     assert read == {"a2": "=other words", "b1": by_hand.CLIPS["b1"][1]}
-    told = log(tmp_path / "out")
+    links, *told = log(tmp_path / "out")
+    assert (links["what"], links["reason"]) == ("recordings linked", str(tmp_path / "set/wavs"))
     keys = ("utterance_id", "row", "what", "rule", "value", "threshold", "unit", "reason")
     assert tuple(told[0][key] for key in keys) == ("a1", "1", "left out", "duration", "15.2", "15.0", "s",
                                                    "Lasts 15.2 s.")  # fmt: skip
@@ -195,3 +196,18 @@ def test_real_clips(multispeaker: Path, tmp_path: Path) -> None:
         assert {(u.utterance_id, u.speaker, u.text, u.path.resolve()) for u in again.utterances} == {
             (u.utterance_id, u.speaker, u.text, u.path.resolve()) for u in dataset.utterances
         }
+
+
+def test_an_export_is_not_told_of_its_own_links_but_of_others(tmp_path: Path, kathleen: Path) -> None:
+    by_hand.piper(tmp_path / "set")
+    export_dataset(read_dataset(tmp_path / "set"), tmp_path / "out", "piper")
+    assert [found.code for found in read_dataset(tmp_path / "out").findings] == []
+    exported_again = export_dataset(read_dataset(tmp_path / "out"), tmp_path / "again", "vctk")
+    assert [found.code for found in read_dataset(exported_again.folder).findings] == []
+    foreign = next(said.path for said in read_dataset(kathleen).utterances)
+    link = next(path for path in (tmp_path / "out/wavs").iterdir())
+    link.unlink()
+    link.symlink_to(foreign)
+    (found,) = read_dataset(tmp_path / "out").findings
+    assert (found.code, found.severity, found.clips) == ("path-escape", "info", 1)
+    assert str(foreign.parent) in found.message

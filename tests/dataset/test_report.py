@@ -1,10 +1,9 @@
-"""The report as others read it, and the cleaned manifest as both readers read it."""
+"""The report as others read it."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,8 +13,7 @@ import pytest
 import soundfile
 
 from piper_core.dataset.inspection import inspect
-from piper_core.dataset.layouts import DatasetError, read_dataset
-from piper_core.dataset.report import DatasetReport, write_cleaned_manifest, write_csv, write_json
+from piper_core.dataset.report import DatasetReport, write_csv, write_json
 
 RATE = 22050
 
@@ -103,72 +101,6 @@ def test_terminal_summary(report: DatasetReport) -> None:
     assert "6 clips" in lines[1]
     assert "4 usable" in lines[1]
     assert any(line.startswith("error") and "unreadable" in line and "c1" in line for line in lines)
-
-
-def test_cleaned_manifest_holds_what_is_usable_and_kept(folder: Path, report: DatasetReport) -> None:
-    original = (folder / "metadata.csv").read_bytes()
-    path = write_cleaned_manifest(report, {"c5"})
-    assert path == folder / "metadata.cleaned.csv"
-    assert (folder / "metadata.csv").read_bytes() == original
-    cleaned = read_dataset(folder, path.name)
-    expected = [u for u in read_dataset(folder).utterances if u.utterance_id in ("c0", "c3", "c4")]
-    assert [(u.utterance_id, u.path, u.text) for u in cleaned.utterances] == [
-        (u.utterance_id, u.path, u.text) for u in expected
-    ]
-    with path.open(newline="") as file:
-        piper = [(row[0], row[-1]) for row in csv.reader(file, delimiter="|")]
-    assert piper == [(u.utterance_id, u.text) for u in expected], "Piper's own reader reads the same"
-    assert read_dataset(folder).metadata_path.name == "metadata.csv"
-
-
-def test_taking_a_clip_back_writes_it_again(folder: Path, report: DatasetReport) -> None:
-    write_cleaned_manifest(report, {"c0", "c3"})
-    write_cleaned_manifest(report, {"c3"})
-    assert "c0" in {u.utterance_id for u in read_dataset(folder, "metadata.cleaned.csv").utterances}
-    assert sorted(path.name for path in folder.iterdir()) == ["metadata.cleaned.csv", "metadata.csv", "wavs"]
-
-
-def test_a_cleaned_manifest_is_not_written_over_either(folder: Path, report: DatasetReport) -> None:
-    write_cleaned_manifest(report)
-    before = (folder / "metadata.cleaned.csv").read_bytes()
-    second = write_cleaned_manifest(inspect(folder, metadata="metadata.cleaned.csv"), {"c0"})
-    assert second.name == "metadata.cleaned-2.csv"
-    assert (folder / "metadata.cleaned.csv").read_bytes() == before
-    third = write_cleaned_manifest(inspect(folder, metadata=second.name), {"c3"})
-    assert third.name == "metadata.cleaned-3.csv"
-    assert [u.utterance_id for u in read_dataset(folder, third.name).utterances] == ["c4", "c5"]
-
-
-def test_three_columns_stay_three(multispeaker: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "set"
-    folder.mkdir()
-    (folder / "wavs").symlink_to(multispeaker / "wavs")
-    (folder / "metadata.csv").write_bytes((multispeaker / "metadata.csv").read_bytes())
-    dataset = read_dataset(folder)
-    left_out = dataset.utterances[3].utterance_id
-    cleaned = read_dataset(folder, write_cleaned_manifest(dataset, {left_out}).name)
-    assert cleaned.layout == "piper"
-    assert [(u.utterance_id, u.speaker, u.text) for u in cleaned.utterances] == [
-        (u.utterance_id, u.speaker, u.text) for u in dataset.utterances if u.utterance_id != left_out
-    ]
-
-
-def test_what_can_not_be_cleaned_is_a_sentence(folder: Path, report: DatasetReport) -> None:
-    with pytest.raises(DatasetError, match="No clip is left"):
-        write_cleaned_manifest(report, {"c0", "c3", "c4", "c5"})
-    (folder / "metadata.csv").write_text("c0|Changed.\n")
-    with pytest.raises(DatasetError, match="has changed since"):
-        write_cleaned_manifest(report)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written(folder: Path, report: DatasetReport) -> None:
-    folder.chmod(0o555)
-    try:
-        with pytest.raises(DatasetError, match="make its folder writable"):
-            write_cleaned_manifest(report)
-    finally:
-        folder.chmod(0o755)
 
 
 def test_html_draws_what_was_measured_and_names_each_limit(report: DatasetReport, tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from piper_core.dataset.decisions import ClipName
+from piper_core.dataset.journal import Journal
+from piper_core.dataset.layouts import read_dataset
+
 PATIENCE_S = 60
 
 
@@ -177,12 +181,18 @@ def test_clips_are_left_out_taken_back_and_the_cleaned_manifest_saved(
     assert metrics(test)["Left out"] == "1"
     assert metrics(test)["Usable clips"] == "11"
 
+    edited = read_dataset(dataset).utterances[-1]
+    assert edited.utterance_id != first
+    path = edited.path.relative_to(dataset).as_posix()
+    journal = Journal.open(dataset, workspace / "journals")
+    journal.edit(ClipName.of(edited.utterance_id, edited.row, path, edited.text), "Other words.")
     look_at(test, "export")
     test.button(key="save_cleaned").click().run()
     cleaned = dataset / "metadata.cleaned.csv"
     assert str(cleaned) in " ".join(success.value for success in test.success)
     assert len(cleaned.read_text().splitlines()) == 11
     assert first not in cleaned.read_text()
+    assert f"{edited.utterance_id}|Other words.\n" in cleaned.read_text(), "the text as edited, as in an export"
     assert (dataset / "metadata.csv").read_bytes() == original
     restarted = inspected(page(project_root, dataset, "clips"))
     assert metrics(restarted)["Left out"] == "1", "another session, and a restart, know of it"

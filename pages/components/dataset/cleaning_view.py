@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,10 @@ import streamlit as st
 from pages.components import page_links
 from pages.components.dataset import export_view, journal_state, report_view
 from pages.components.dataset.report_view import plain_text
-from piper_core.dataset.layouts import LAYOUTS
-from piper_core.dataset.report import write_cleaned_manifest
+from piper_core.dataset.cleaning import as_inspected, exclusions
+from piper_core.dataset.export import Exported
+from piper_core.dataset.layouts import LAYOUTS, DatasetError
+from piper_core.dataset.manifest import write_cleaned_manifest
 
 if TYPE_CHECKING:
     from pages.components.dataset.inspection_job import Inspected
@@ -33,17 +34,18 @@ def show_way_on(report: DatasetReport) -> None:
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """Export a cleaned dataset, or only a manifest beside the original; take the report home; go on to Train."""
     export_view.show(inspected, folder)
-    report, out = inspected.report, journal_state.left_out(inspected.rows, folder)
-    left_out = {row.utterance_id for row in report.utterances if row.row in out}
+    report = inspected.report
     cleaned, reports, onwards = st.columns(3, gap="medium")
     with cleaned.container(border=True, height="stretch"):
-        st.subheader("Clean the manifest", icon=":material/cleaning_services:", anchor=False)
-        st.caption("Writes the rows of the usable clips beside the original: texts as they stand there, not as edited.")
+        st.subheader("Clean it in place", icon=":material/cleaning_services:", anchor=False)
+        st.caption(
+            "The same clips and texts as an export's, as one more metadata file beside the original. Train offers it."
+        )
         if st.button("Save cleaned manifest", icon=":material/save:", key="save_cleaned", width="stretch"):
-            _save(report, left_out, str(folder))
-        saved = st.session_state.get(SAVED, {}).get(str(folder))
+            _save(inspected, folder)
+        saved: Exported | None = st.session_state.get(SAVED, {}).get(str(folder))
         if saved:
-            st.success(f"Saved as `{saved}`.")
+            st.success(f"Saved as `{saved.folder / saved.metadata}`: {_counted(saved)}. Why: `{saved.log.name}`.")
     with reports.container(border=True, height="stretch"):
         st.subheader("Take the report home", icon=":material/description:", anchor=False)
         st.caption("To read, to pass on, or for scripts.")
@@ -54,16 +56,24 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         _train_link(str(folder))
 
 
+def _counted(written: Exported) -> str:
+    """As “480 clips, 20 left out”."""
+    return f"{written.clips:,} clips, {written.left_out:,} left out"
+
+
 def _train_link(folder: str) -> None:
     page_links.link(
         "train.py", "Train with this dataset", icon=":material/arrow_forward:", parameters={"dataset": folder}
     )
 
 
-def _save(report: DatasetReport, left_out: Collection[str], folder: str) -> None:
+def _save(inspected: Inspected, folder: Path) -> None:
+    report, decided = inspected.report, journal_state.fitted(inspected.rows, folder)
     try:
-        path = write_cleaned_manifest(report, excluded=set(left_out))
-    except (OSError, ValueError) as error:
+        written = write_cleaned_manifest(
+            as_inspected(report), texts=decided.texts, left_out=exclusions(report.findings, decided)
+        )
+    except (OSError, DatasetError) as error:
         st.error(f"The cleaned manifest could not be saved: {error}")
         return
-    st.session_state.setdefault(SAVED, {})[folder] = str(path)
+    st.session_state.setdefault(SAVED, {})[str(folder)] = written

@@ -10,9 +10,9 @@ import streamlit as st
 from pages.components import page_links
 from pages.components.dataset import dataset_choice, dataset_upload, journal_state
 from pages.components.dataset.report_view import plain_text
-from piper_core.dataset.cleaning import exclusions
+from piper_core.dataset.cleaning import as_inspected, exclusions
 from piper_core.dataset.export import Exported, export_dataset
-from piper_core.dataset.layouts import LAYOUTS, DatasetError, read_dataset
+from piper_core.dataset.layouts import LAYOUTS, DatasetError
 from piper_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _export(report: DatasetReport, decided: Fitted, folder: Path, target: Path, 
     try:
         with st.spinner("Writing, and reading it back …"):
             exported = export_dataset(
-                read_dataset(folder, report.metadata), target, layout,
+                as_inspected(report), target, layout,
                 texts=decided.texts, left_out=exclusions(report.findings, decided), audio=audio,  # type: ignore[arg-type]
             )  # fmt: skip
     except (DatasetError, OSError) as error:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from piper_core.dataset.audio_files import AudioIndex, clip_id, without_audio_suffix
 from piper_core.dataset.checks import CHECKS, Finding, Severity
+from piper_core.dataset.export_log import linked_folders
 from piper_core.dataset.layouts.utterance import Dataset, Utterance
 
 
@@ -101,7 +102,7 @@ def assemble(folder: Path, read: Rows, index: AudioIndex, orphans: bool = True) 
             clips.setdefault(whole, clip)
         seen.add(clip)
         utterances.append(utterance)
-    findings = [*read.findings, *_told(index), *_missing(missing, index)]
+    findings = [*read.findings, *_told(index, folder), *_missing(missing, index)]
     if len(seen) < len(utterances):
         findings += _duplicate_ids(utterances)
     if orphans:
@@ -159,7 +160,7 @@ def _file_names_of_one(rows: Iterable[Row]) -> set[str]:
     return names.keys() - again
 
 
-def _told(index: AudioIndex) -> list[Finding]:
+def _told(index: AudioIndex, folder: Path) -> list[Finding]:
     """What had to be bridged between the names in the metadata and the files."""
     told = []
     if renamed := index.renamed:
@@ -176,7 +177,7 @@ def _told(index: AudioIndex) -> list[Finding]:
             f" folder that end alike are read ({real[:80]}), and nothing outside is opened."
         )
         told.append(CHECKS["path-escape"].finding(message, severity="warning", clips=len(moved)))
-    count, example = index.linked_outside()
+    count, example = index.linked_outside(meant=linked_folders(folder))  # an export is not told of its own links
     if count:
         message = (
             f"{_many(count, 'recording')} are links that lead out of the dataset's folder, as to {example[:200]}: the"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,11 @@ class Writer:
     """A clip and an extension -> where its recording goes."""
     write: Callable[[Path, Sequence[ExportedClip]], str]
     """Writes the metadata into a folder; gives its name as `read_dataset` takes it."""
+
+
+def one_line(text: str) -> str:
+    """`text` as one line: what would end a row, or a file, becomes a space."""
+    return re.sub(r"\s*[\x00\n\r\x0b\x0c\x85\u2028\u2029\t]\s*", " ", text).strip()
 
 
 def csv_column(column: str) -> str:
