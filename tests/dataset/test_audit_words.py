@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from piper_core.dataset.audit_words import (
     WordsUnavailable,
     word_diff,
     words_heard,
+    words_heard_apart,
     words_problem,
 )
 from piper_core.dataset.layouts import read_dataset
@@ -47,3 +49,16 @@ def test_what_is_missing_is_a_sentence(monkeypatch: pytest.MonkeyPatch, kathleen
     assert "pip install pocketsphinx" in (words_problem("en-us") or "")
     with pytest.raises(WordsUnavailable, match="pip install pocketsphinx"):
         words_heard(read_dataset(kathleen).utterances[0].path)
+
+
+def test_a_process_of_its_own_hears_the_same_and_says_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, kathleen: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    path = read_dataset(kathleen).utterances[0].path
+    assert words_heard_apart(path, 0.5, 1.5) == words_heard(path, 0.5, 1.5)
+    with pytest.raises(WordsUnavailable, match=r"gone\.wav can't be read"):
+        words_heard_apart(tmp_path / "gone.wav")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(WordsUnavailable, match="could not listen"):
+        words_heard_apart(path)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import re
 import shutil
 import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from streamlit.testing.v1 import AppTest
 
 from piper_core.dataset.decisions import ClipName
@@ -239,6 +243,47 @@ def test_a_clip_beside_a_reading_of_its_text(project_root: Path, workspace: Path
     assert not test.exception
     assert len(test.get("audio")) == 4
     assert len(test.get("plotly_chart")) == 4
+
+
+def test_the_words_heard_stand_beside_the_words_written_when_asked_for(
+    project_root: Path, workspace: Path, dataset: Path
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    test = inspected(page(project_root, dataset, "clips"))
+    assert not any("Heard" in shown.value for shown in test.markdown)
+    test.button(key="heard_words").click().run()
+    assert not test.exception
+    written, heard = (
+        next(shown.value for shown in test.markdown if shown.value.startswith(f":small[:gray[{line}]]"))
+        for line in ("Written", "Heard")
+    )
+    text = test.dataframe[-1].value["text"].tolist()[0]
+    assert [word in written for word in re.findall(r"[a-zA-Z]{2,}", text)].count(False) == 0
+    assert ":orange-background[" in heard
+    assert any("words written are heard too" in caption.value for caption in test.caption)
+    assert not any(button.key == "heard_words" for button in test.button)
+
+
+def test_words_are_heard_in_triage_too_and_for_english_alone(
+    project_root: Path, workspace: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    clip = sorted((dataset / "wavs").iterdir())[0]
+    sound, rate = soundfile.read(clip)
+    soundfile.write(clip, np.clip(sound * 20, -1, 1), rate)  # something to triage
+    test = inspected(page(project_root, dataset, "triage"))
+    assert any(button.key == "heard_words" for button in test.button)
+    find = importlib.util.find_spec
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            importlib.util, "find_spec", lambda name, *at: None if name == "pocketsphinx" else find(name, *at)
+        )
+        test.run()
+        assert not any(button.key == "heard_words" for button in test.button)
+        assert any("pip install pocketsphinx" in caption.value.replace("\\", "") for caption in test.caption)
+    test.session_state["dataset_language"] = "de"
+    inspected(test.run())
+    assert not any(button.key == "heard_words" for button in test.button)
 
 
 def test_audit_begins_when_asked_for_and_ranks_the_clips(project_root: Path, workspace: Path, dataset: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components.dataset import clip_reading, clip_sound, measurements
+from pages.components.dataset import clip_reading, clip_sound, heard_words, measurements
 from pages.components.dataset.clip_sound import samples, show_pictures
 from pages.components.dataset.report_view import BADGE, plain_text
 from piper_core.dataset import text
@@ -35,6 +35,7 @@ def show(clip: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], folder:
     else:
         clip_sound.show(heard, name=name)
         clip_reading.show(path, words, language, span, name=name)
+        heard_words.show(path, words, language, span)
     _show_measurements(measurements.measured(clip))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.dataset import clip_view, dataset_views, journal_state, totals, triage_state
+from pages.components.dataset import clip_view, dataset_views, heard_words, journal_state, totals, triage_state
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.keyed_player import keyed_player
 from pages.components.dataset.report_view import BADGE, plain_text
@@ -52,6 +52,8 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         for finding in clip.findings:
             _explain(finding)
         _text(row, decided, state)
+        words = decided.texts.get(clip.row, str(row["text"]))
+        heard_words.show(folder / str(row["path"]), words, language, clip_view.span_of(row), shortcut="W")
         _buttons(row, clip, state)
         _keyboard()
 
