@@ -65,32 +65,49 @@ def mixed(
         is_wrong = np.zeros(len(items), bool)
         is_wrong[part] = True
         heard = [bad if swap else good for good, bad, swap in zip(items, wrong, is_wrong, strict=True)]
-        got = np.array([np.nan if c is None else c for c in transcript_costs(heard, language, jobs=1)])
+        got = costs_of(heard, language)
         costs[1, is_wrong] = got[is_wrong]
         costs[0, ~is_wrong] = got[~is_wrong]
     return costs[0], costs[1]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark of the audit has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True, help="real speech with right texts")
     parser.add_argument("--language", default="en-us")
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+    return parser
+
+
+def items_of(dataset: Path) -> tuple[list[AuditItem], list[float]]:
+    """Every clip that can be heard and has a text, and how long it lasts in seconds."""
     items, durations_s = [], []
-    for utterance in read_dataset(options.dataset).usable:
+    for utterance in read_dataset(dataset).usable:
         header = read_header(utterance.path, utterance.offset_s, utterance.length_s)
         if not isinstance(header, Unreadable) and utterance.text.strip():
             items.append(
                 AuditItem(utterance.path, utterance.text, utterance.speaker, utterance.offset_s, utterance.length_s)
             )
             durations_s.append(header.duration_s)
+    return items, durations_s
+
+
+def costs_of(items: Sequence[AuditItem], language: str) -> np.ndarray:
+    """Of each item, on one thread; NaN where it has none."""
+    return np.array([np.nan if cost is None else cost for cost in transcript_costs(items, language, jobs=1)])
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    items, durations_s = items_of(options.dataset)
     wrong = exchanged(items, durations_s)
     transcript_costs(items[:2], options.language, jobs=1)  # compiles
 
     def whole(of: Sequence[AuditItem]) -> np.ndarray:
         started = time.process_time()
-        costs = np.array([np.nan if c is None else c for c in transcript_costs(of, options.language, jobs=1)])
+        costs = costs_of(of, options.language)
         times_ms.append((time.process_time() - started) / len(of) * 1000)
         return costs
 

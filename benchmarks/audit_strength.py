@@ -1,31 +1,33 @@
 """How small an error of the text, and how bad a recording, the transcript audit bears.
 
-    python -m benchmarks.audit_strength --dataset FOLDER [--language en-us] [--clips 150]
+    python -m benchmarks.audit_strength --dataset FOLDER [--language en-us] [--clips 150] [--shared-limit]
 
 Texts: words are left out, added or replaced in a random fifth of the texts. Recordings: all clips are spoiled alike,
-and half of the texts exchanged as in `benchmarks.audit`. `above` is the share of costs above the limit of a warning,
-of right texts and of wrong ones.
+and half of the texts exchanged as in `benchmarks.audit`; `above` is the share of costs above the limit of a warning,
+of right texts and of wrong ones. `warned` has the same two where 0, 1, 10 and 50 % of the texts are exchanged.
+`--shared-limit`: as if no set had a limit of its own (`audit_calibration`).
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
-from benchmarks.audit import auc, exchanged, mixed, recall
+from benchmarks.audit import auc, costs_of, exchanged, items_of, mixed, parser_of, recall
 from piper_core.dataset.audio import load_clip, resample
-from piper_core.dataset.audit import AuditItem, transcript_costs
-from piper_core.dataset.layouts import read_dataset
+from piper_core.dataset.audit import AuditItem
+from piper_core.dataset.audit_calibration import DOUBTFUL
 
-WARNING = -0.5
 SPOILED_SHARE = 0.2
+EXCHANGED_SHARES = (0.0, 0.01, 0.1, 0.5)
 
 
 def spoilers(words: Sequence[str], chance: np.random.Generator) -> dict[str, Callable[[list[str]], list[str]]]:
@@ -87,39 +89,42 @@ def recordings(chance: np.random.Generator) -> dict[str, Callable[[np.ndarray, i
     }
 
 
-def figures(right: np.ndarray, wrong: np.ndarray) -> dict[str, float | list[float]]:
+def figures(right: np.ndarray, wrong: np.ndarray) -> dict[str, object]:
     right, wrong = right[np.isfinite(right)], wrong[np.isfinite(wrong)]
     return {
         "auc": round(auc(right, wrong), 3),
         "recall_at_2_percent": round(recall(right, wrong), 2),
-        "above": [round(float(np.mean(costs > WARNING)), 3) for costs in (right, wrong)],
+        "above": [round(float(np.mean(costs > DOUBTFUL)), 3) for costs in (right, wrong)],
     }
 
 
-def main() -> None:
-    import soundfile
+def warned(items: Sequence[AuditItem], wrong: Sequence[AuditItem], language: str, share: float) -> list[float | None]:
+    """Shares of right and of wrong texts above the limit of a warning, where `share` of a set is wrong."""
+    is_wrong = np.zeros(len(items), bool)
+    is_wrong[np.random.default_rng(1).permutation(len(items))[: round(share * len(items))]] = True
+    heard = [bad if swap else good for good, bad, swap in zip(items, wrong, is_wrong, strict=True)]
+    above = costs_of(heard, language) > DOUBTFUL
+    return [round(float(above[of].mean()), 3) if of.any() else None for of in (~is_wrong, is_wrong)]
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, required=True, help="real speech with right texts")
-    parser.add_argument("--language", default="en-us")
-    parser.add_argument("--clips", type=int, default=150)
-    options = parser.parse_args()
-    usable = read_dataset(options.dataset).usable
-    items = [
-        AuditItem(said.path, said.text, said.speaker, said.offset_s, said.length_s)
-        for said in usable[:: max(1, len(usable) // options.clips)][: options.clips]
-    ]
-    chance = np.random.default_rng(0)
-    texts, sounds = {}, {}
+
+def spoiled_texts(items: Sequence[AuditItem], language: str, chance: np.random.Generator) -> dict[str, object]:
     vocabulary = [word for item in items for word in item.text.split() if len(word) > 4]
+    found: dict[str, object] = {}
     for name, spoil in spoilers(vocabulary, chance).items():
         bad = chance.random(len(items)) < SPOILED_SHARE
         heard = [
             replace(item, text=" ".join(spoil(item.text.split()))) if spoiled else item
             for item, spoiled in zip(items, bad, strict=True)
         ]
-        costs = np.array([np.nan if c is None else c for c in transcript_costs(heard, options.language, jobs=1)])
-        texts[name] = figures(costs[~bad], costs[bad])
+        costs = costs_of(heard, language)
+        found[name] = figures(costs[~bad], costs[bad])
+    return found
+
+
+def spoiled_recordings(items: Sequence[AuditItem], language: str, chance: np.random.Generator) -> dict[str, object]:
+    import soundfile
+
+    found: dict[str, object] = {}
     for name, change in recordings(chance).items():
         with tempfile.TemporaryDirectory() as scratch:
             heard, durations_s = [], []
@@ -130,7 +135,25 @@ def main() -> None:
                 soundfile.write(path, changed, rate)
                 heard.append(AuditItem(path, item.text, item.speaker))
                 durations_s.append(changed.size / rate)
-            sounds[name] = figures(*mixed(heard, exchanged(heard, durations_s), options.language, 0.5, 0))
+            wrong = exchanged(heard, durations_s)
+            found[name] = figures(*mixed(heard, wrong, language, 0.5, 0)) | {
+                "warned": {f"{share:.0%}": warned(heard, wrong, language, share) for share in EXCHANGED_SHARES}
+            }
+    return found
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--clips", type=int, default=150)
+    parser.add_argument("--shared-limit", action="store_true", help="as if no set had a limit of its own")
+    options = parser.parse_args()
+    items, _ = items_of(options.dataset)
+    items = items[:: max(1, len(items) // options.clips)][: options.clips]
+    chance = np.random.default_rng(0)
+    shared = mock.patch("piper_core.dataset.audit.limit_of", return_value=DOUBTFUL)
+    with shared if options.shared_limit else contextlib.nullcontext():
+        texts = spoiled_texts(items, options.language, chance)
+        sounds = spoiled_recordings(items, options.language, chance)
     print(
         json.dumps(
             {
@@ -139,6 +162,7 @@ def main() -> None:
                 "recordings": sounds,
                 "clips": len(items),
                 "language": options.language,
+                "shared_limit": options.shared_limit,
             }
         )
     )

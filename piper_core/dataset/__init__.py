@@ -26,7 +26,8 @@ The way of the data, a module a step:
 - `decisions`   what a person decides about clips: keep, leave out, edit, undo; `journal` keeps it beside the dataset
                 (`journal_lines` is the file: appended to, under a lock, by several at once)
 - `audit`       does the text belong to the audio? espeak-ng speaks it (`espeak_voice`); `audit_cepstra` are what is
-                compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between;
+                compared, `audit_likeness` what counts as alike in this voice, `audit_alignment` the path between,
+                `audit_calibration` where doubt begins in this set;
                 `audit_comparison` lays one clip beside its text to be heard and seen,
                 `audit_words` are the words that pocketsphinx hears
 - `triage`      which clips to look at first; `cleaning`: which a cleaned dataset leaves out, by which rule, and the

@@ -1,24 +1,27 @@
 """Does the text belong to the audio? In every language of espeak-ng, with no model to download.
 
 espeak-ng speaks the text. Cepstra of both (`audit_cepstra`) are laid beside each other (`audit_alignment`) where they
-are most alike; what counts as alike is learnt from the dataset's own clips, speaker by speaker (`audit_likeness`).
-docs/audit.md has the method, its figures and its limits.
+are most alike; what counts as alike is learnt from the dataset's own clips, speaker by speaker (`audit_likeness`), and
+so is where doubt begins in a noisy set (`audit_calibration`). docs/audit.md has the method, its figures and limits.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from piper_core.dataset.audit_alignment import align, stretched
+from piper_core.dataset.audit_calibration import FEWEST_CLIPS, calibrated, limit_of
 from piper_core.dataset.audit_cepstra import cepstra, shared_top_hz
 from piper_core.dataset.audit_likeness import Likeness
 from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode, mono
@@ -29,6 +32,8 @@ from piper_core.system.cores import cores
 LEARNT_FROM = 300
 """So many clips of a speaker, evenly spread, teach what is alike."""
 _IN_FLIGHT = 32
+_FOREIGN = 100
+"""At least so many times a speaker's clips are held against texts of others, where there are enough of both."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def transcript_costs(
     """For each item how badly text and audio agree: below 0 they do, above 0 they do not.
 
     The cost is minus the log likelihood ratio (nats a frame of 20 ms) between a recording of this text and a recording
-    that has nothing to do with it. None: no such file, no sound in it, or no text. `jobs` threads (default: one a core)
+    that has nothing to do with it; in a noisy set those of right texts are moved away from 0 to where a quiet one's are
+    (`audit_calibration`). None: no such file, no sound in it, or no text. `jobs` threads (default: one a core)
     listen while this one lets espeak-ng speak. `on_progress(done, total)` may raise to stop.
     Raises TextError for a language that espeak-ng lacks, EspeakUnavailable without espeakng-loader.
     """
@@ -84,6 +90,7 @@ def transcript_costs(
     for index, item in enumerate(items):
         by_speaker.setdefault(item.speaker, []).append(index)
     done = 0
+    sets: list[tuple[list[int], list[float]]] = []
     with (
         EspeakVoice() as voice,  # one at a time in a process, so that nobody else's limit of BLAS is put back
         _one_thread_a_product(),
@@ -99,13 +106,15 @@ def transcript_costs(
             pairs = {index: heard[index] for index in indices if index in heard}
             pairs.update(_pairs(items, [index for index in chosen if index not in pairs], code, voice, pool))
             likeness, rate = _learnt([pair for index in chosen if (pair := pairs[index])], common, pool)
+            taught = [(pair, items[index].text) for index in chosen if (pair := pairs[index])]
+            sets.append((indices, list(pool.map(partial(_cost, likeness=likeness, rate=rate), _foreign(taught)))))
             others = (index for index in indices if index not in pairs)
             for index, pair in _chained(pairs, _pairs(items, others, code, voice, pool)):
                 costs[index] = _cost(pair, likeness, rate) if pair else None
                 done += 1
                 if on_progress is not None:
                     on_progress(done, len(items))
-    return costs
+    return _calibrated(costs, sets)
 
 
 def _one_thread_a_product() -> contextlib.AbstractContextManager[object]:
@@ -180,6 +189,39 @@ def _learnt(pairs: Sequence[_Pair], before: Likeness | None, pool: ThreadPoolExe
         return pair.heard, pair.spoken[np.round(places).astype(np.int64)]
 
     return likeness.learnt(pool.map(beside, pairs)), rate
+
+
+def _foreign(taught: Sequence[tuple[_Pair, str]]) -> Iterator[_Pair]:
+    """Clips beside texts of others that are about as long, but not the next in length: texts that were mistaken for
+    each other often are."""
+    count = len(taught)
+    by_length = sorted(taught, key=lambda pair_text: len(pair_text[0].spoken))
+    steps = range(2 if count >= FEWEST_CLIPS else 1, count // 2 + 1)
+    for step in steps[: math.ceil(_FOREIGN / max(1, count))]:
+        for place, (pair, text) in enumerate(by_length):
+            other, other_text = by_length[place + step if place + step < count else place - step]
+            if text != other_text:
+                yield _Pair(pair.heard, other.spoken)
+
+
+def _calibrated(costs: Sequence[float | None], sets: Sequence[tuple[list[int], list[float]]]) -> list[float | None]:
+    """`costs` on the scale that all sets share. `sets`: each speaker's clips, and costs of foreign texts; speakers of
+    few clips are one set together."""
+    joined: tuple[list[int], list[float]] = ([], [])
+    large = [joined]
+    for indices, foreign in sets:
+        if len(indices) < FEWEST_CLIPS:
+            joined[0].extend(indices)
+            joined[1].extend(foreign)
+        else:
+            large.append((indices, foreign))
+    moved = list(costs)
+    for indices, foreign in large:
+        own = {index: cost for index in indices if (cost := costs[index]) is not None}
+        limit = limit_of([*own.values()], foreign)
+        for index, cost in own.items():
+            moved[index] = calibrated(cost, limit)
+    return moved
 
 
 def _cost(pair: _Pair, likeness: Likeness, rate: float) -> float:

@@ -17,7 +17,7 @@ from piper_core.dataset.workers import Span
 
 Measured = ClipMeasurements | AudioHeader | Unreadable
 
-AUDIT_VERSION = 2
+AUDIT_VERSION = 3
 """Raised whenever the audit's costs change, so that kept ones are made again."""
 _NOT_SPOKEN = SpokenText("", "", None)
 
