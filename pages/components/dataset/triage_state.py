@@ -73,18 +73,20 @@ class Triage:
             self.at = triage.following(self.queue, self.decided.decided)
         return by_row[self.at] if self.at is not None else None
 
-    def decide(self, action: Callable[[], Decision | None]) -> None:
+    def decide(self, action: Callable[[], Decision | None]) -> Decision | None:
         """Do `action` and go on to the next clip that nobody decided on."""
-        if self._done(action):
+        decision = self._done(action)
+        if decision is not None:
             self.next()
+        return decision
 
-    def undo(self) -> None:
+    def undo(self) -> Decision | None:
         """Take the last decision back, and go to the clip that it is about."""
-        self._back_or_forth(journal_state.of(self.folder).undo, undone=True)
+        return self._back_or_forth(journal_state.of(self.folder).undo, undone=True)
 
-    def redo(self) -> None:
+    def redo(self) -> Decision | None:
         """Do again what was undone, and go to the clip that it is about."""
-        self._back_or_forth(journal_state.of(self.folder).redo)
+        return self._back_or_forth(journal_state.of(self.folder).redo)
 
     def next(self) -> None:
         """To the next clip that nobody decided on; None, where there is no other."""
@@ -95,10 +97,11 @@ class Triage:
         before = triage.preceding(self.queue, self.at)
         self.at = self.at if before is None else before
 
-    def _back_or_forth(self, action: Callable[[], Decision | None], *, undone: bool = False) -> None:
+    def _back_or_forth(self, action: Callable[[], Decision | None], *, undone: bool = False) -> Decision | None:
         decision = self._done(action, undone=undone)
         if decision and any(clip.row == decision.clips[0].row for clip in self.queue if decision.clips):
             self.at = decision.clips[0].row
+        return decision
 
     def _done(self, action: Callable[[], Decision | None], *, undone: bool = False) -> Decision | None:
         self.said = self.problem = ""

@@ -17,7 +17,7 @@ from pages.components.dataset.report_view import BADGE, plain_text
 from pages.components.dataset.triage_state import Triage
 from piper_core.dataset import triage
 from piper_core.dataset.checks import Finding
-from piper_core.dataset.decisions import Fitted, Reason, text_hash
+from piper_core.dataset.decisions import Decision, Fitted, Reason, text_hash
 
 _TEXT = "triage_text"
 FRAGMENT = "triage"
@@ -127,10 +127,11 @@ def _text(row: Mapping[str, Any], decided: Fitted, state: Triage) -> None:
     words = decided.texts.get(number, own)
     key = f"{_TEXT}_{number}_{text_hash(words)}"
 
-    def save() -> None:
+    def save() -> Decision | None:
         text, name = str(st.session_state[key]), journal_state.name(row)
-        if text.strip() != words:
-            state.decide(lambda: journal_state.of(state.folder).edit(name, text))
+        if text.strip() == words:
+            return None
+        return state.decide(lambda: journal_state.of(state.folder).edit(name, text))
 
     # A form carries no CSS class of its key, by which the player finds the text: the container does.
     with st.container(key=_TEXT), st.form(f"{_TEXT}_form", border=False):
@@ -161,11 +162,16 @@ def _undo_and_redo(state: Triage) -> None:
     _button("Redo", "Y", ":material/redo:", _redrawing(state.redo), off=not journal.can_redo)
 
 
-def _redrawing(decide: Callable[[], None]) -> Callable[[], None]:
-    """`decide`, after which the totals above are drawn anew with this view, and nothing else is."""
+def _redrawing(decide: Callable[[], Decision | None]) -> Callable[[], None]:
+    """`decide`, after which the totals above are drawn anew with this view, and nothing else is.
+
+    But for a moved limit that was undone: the findings are others then.
+    """
 
     def act() -> None:
-        decide()
+        decision = decide()
+        if decision is not None and decision.limits:
+            st.rerun()
         st.rerun([totals.FRAGMENT, FRAGMENT])
 
     return act
