@@ -129,7 +129,9 @@ def _add_cleaning_arguments(clean: argparse.ArgumentParser) -> None:
         "--leave-out", nargs="+", default=[], metavar="WHAT",
         help="beside errors, clips with these findings too: codes as noise or duration, or warning, or info",
     )  # fmt: skip
-    clean.add_argument("--journal-only", action="store_true", help="apply what was decided; don't look for errors")
+    clean.add_argument(
+        "--journal-only", action="store_true", help="apply what was decided; don't look into the recordings"
+    )
     clean.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
     clean.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
     clean.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")

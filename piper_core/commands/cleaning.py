@@ -71,7 +71,7 @@ def _looked_at(
 
     if options.journal_only:
         decided = decisions.fit(_names(dataset))
-        return dataset, decided, decided.left_out
+        return dataset, decided, exclusions(dataset.findings, decided)
     report = inspect(
         options.dataset,
         metadata=options.metadata,

@@ -82,13 +82,15 @@ def _overruled(finding: Finding, row: int, decided: Fitted) -> bool:
 def clean(dataset: Dataset, texts: Mapping[int, str] | None = None, left_out: LeftOut | None = None) -> Cleaned:
     """`dataset` with edited `texts` and without the clips that are `left_out`, both by row.
 
-    Rows that name no recording, or one that another row names otherwise, stay behind too, and so do clips whose text
-    was edited away. Raises DatasetError where no clip is left.
+    Where `left_out` is not given, rows with an error go. In any case those go that there is no recording to, and
+    clips whose text was edited away. Raises DatasetError where no clip is left.
     """
-    texts, left_out = texts or {}, left_out or {}
+    texts = texts or {}
+    if left_out is None:
+        left_out = exclusions(dataset.findings, Fitted(dict(texts), {}, frozenset(), ()))
     broken: dict[int, list[Reason]] = {}
     for found in dataset.findings:
-        if found.severity == "error" and found.row is not None:
+        if found.severity == "error" and found.row is not None and found.code in BEYOND_KEEPING:
             reason = Reason(found.code, found.value, found.threshold, found.unit, found.message)
             broken.setdefault(found.row, []).append(reason)
     kept: list[Utterance] = []

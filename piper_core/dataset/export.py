@@ -62,9 +62,9 @@ def export_dataset(
 ) -> Exported:
     """Write `dataset` into the new folder `target`, in the layout of that code.
 
-    `texts` are edited texts and `left_out` the clips that stay behind with one reason or several, both by row. Rows
-    that name no recording, or one that another row names otherwise, stay behind too. Raises DatasetError with a
-    sentence: for a target that holds something, a disk that is full, or clips that the layout can't hold.
+    `texts` are edited texts and `left_out` the clips that stay behind with one reason or several, both by row, as
+    `cleaning.clean` takes them. Raises DatasetError with a sentence: for a target that holds something, a disk that is
+    full, or clips that the layout can't hold.
     """
     target = Path(target)
     check_export(dataset, target, layout, audio)

@@ -66,6 +66,16 @@ def test_clips_that_share_a_trait_go_by_their_codes() -> None:
     assert (gone[1].code, gone[1].value, gone[1].threshold) == ("bandwidth", None, 0.8), "the middle is not its value"
 
 
+def test_of_two_texts_for_one_recording_the_one_that_was_kept_is_written(tmp_path: Path) -> None:
+    by_hand.ljspeech(tmp_path)
+    metadata = tmp_path / "metadata.csv"
+    metadata.write_text(metadata.read_text(encoding="utf-8") + "a1|Another text.\n", encoding="utf-8")
+    dataset = read_dataset(tmp_path)
+    assert [said.row for said in clean(dataset).utterances] == [2, 3], "nobody said which is right"
+    left_out = exclusions(dataset.findings, Fitted({}, {}, frozenset({4}), ()))
+    assert [said.row for said in clean(dataset, left_out=left_out).utterances] == [2, 3, 4]
+
+
 def test_a_text_that_was_edited_to_nothing_leaves_with_its_clip(tmp_path: Path) -> None:
     by_hand.ljspeech(tmp_path)
     dataset = read_dataset(tmp_path)

@@ -129,7 +129,7 @@ def test_kinds_of_findings_come_worst_first_then_most_frequent() -> None:
     assert kinds["message"].tolist() == ["silent", "loud", "small", "most have two"]
 
 
-def test_totals_leave_out_what_is_unusable_or_left_out() -> None:
+def test_totals_leave_out_what_a_cleaned_dataset_does() -> None:
     assert totals(clip_rows(report()), {6, 2}) == {
         "clips": 6, "minutes": 0.2, "speakers": 2, "usable": 4, "usable_minutes": pytest.approx(8 / 60),
     }  # fmt: skip

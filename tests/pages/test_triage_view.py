@@ -97,3 +97,30 @@ def test_decisions_that_fit_no_clip_any_more_are_told_in_every_view_and_can_be_f
     assert (journal.texts, journal.left_out) == ({}, {})
     assert journal.undo() is not None
     assert (len(journal.texts), len(journal.left_out)) == (1, 1)
+
+
+def test_a_kept_clip_is_usable_again_unless_there_is_nothing_to_train_on(project_root: Path, dataset: Path) -> None:
+    test = inspected(page(project_root, dataset, "triage"))
+    usable = int(metrics(test)["Usable clips"])
+    test.multiselect(key="triage_codes").set_value(["duplicate-id"]).run()
+    test.button(key="triage_keep").click().run()
+    assert int(metrics(test)["Usable clips"]) == usable + 1
+    test.multiselect(key="triage_codes").set_value(["unreadable"]).run()
+    test.button(key="triage_keep").click().run()
+    assert int(metrics(test)["Usable clips"]) == usable + 1
+    test.button(key="triage_back").click().run()
+    assert "nothing to train on" in " ".join(caption.value for caption in test.caption)
+    test.segmented_control(key="dataset_view").set_value("export").run()
+    assert f"**{usable + 1} of 25 clips** are written" in " ".join(text.value for text in test.markdown)
+    test.button(key="export_now").click().run()
+    assert f"{usable + 1} clips are in" in test.success[0].value
+
+
+def test_metadata_alone_is_not_inspected_where_it_lies(project_root: Path, dataset: Path) -> None:
+    """There are no recordings beside it."""
+    test = inspected(page(project_root, dataset, "export"))
+    test.selectbox(key="export_audio").set_value("none")
+    test.button(key="export_now").click().run()
+    assert not test.exception
+    assert "clips are in" in test.success[0].value
+    assert not [button for button in test.button if button.key == "inspect_export"]

@@ -37,11 +37,11 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     report = inspected.report
     cleaned, reports, onwards = st.columns(3, gap="medium")
     with cleaned.container(border=True, height="stretch"):
-        st.subheader("Clean it in place", icon=":material/cleaning_services:", anchor=False)
+        st.subheader("Cleaned manifest", icon=":material/cleaning_services:", anchor=False)
         st.caption(
-            "The same clips and texts as an export's, as one more metadata file beside the original. Train offers it."
+            "The clips and texts of an export, as one more metadata file beside the original. The Train page offers it."
         )
-        if st.button("Save cleaned manifest", icon=":material/save:", key="save_cleaned", width="stretch"):
+        if st.button("Save cleaned manifest", icon=":material/save:", key="save_cleaned"):
             _save(inspected, folder)
         saved: Exported | None = st.session_state.get(SAVED, {}).get(str(folder))
         if saved:

@@ -151,9 +151,9 @@ def findings_summary(report: Mapping[str, Any]) -> pd.DataFrame:
     return kinds[columns]
 
 
-def totals(frame: pd.DataFrame, left_out: Collection[int] = ()) -> dict[str, float]:
-    """Clips, minutes and speakers in all, and what of it will be trained on: usable and not left out."""
-    kept = frame["usable"].astype(bool) & ~frame["row"].isin(list(left_out))
+def totals(frame: pd.DataFrame, gone: Collection[int] = ()) -> dict[str, float]:
+    """Clips, minutes and speakers in all, and what of it a cleaned dataset holds: the rows that are not `gone`."""
+    kept = ~frame["row"].isin(list(gone))
     return {
         "clips": len(frame),
         "minutes": float(frame["duration_s"].sum()) / 60,

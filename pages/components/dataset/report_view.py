@@ -47,9 +47,12 @@ def show_glimpse(glimpse: Glimpse) -> None:
         st.metric("Left out", "…", border=True)
 
 
-def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Summary) -> None:
-    """Clips, minutes, speakers, and what of it is good to train on."""
-    totals = clip_table.totals(rows, left_out)
+def show_totals(rows: pd.DataFrame, left_out: Collection[int], gone: Collection[int], summary: Summary) -> None:
+    """Clips, minutes, speakers, and what of it is good to train on.
+
+    `left_out` are the rows that a person left out, `gone` those and the rows with an error that nobody overruled.
+    """
+    totals = clip_table.totals(rows, gone)
     rates = [int(rate) for rate in summary.sample_rates]
     mixed = f"Mixed: {', '.join(f'{rate / 1000:g} kHz' for rate in rates)}" if len(rates) > 1 else None
     with st.grid(6, min_column_width=_METRIC_WIDTH):
@@ -61,7 +64,8 @@ def show_totals(rows: pd.DataFrame, left_out: Collection[int], summary: Summary)
             "Usable clips",
             f"{totals['usable']:,.0f}",
             border=True,
-            help=f"Clips without an error and not left out: {totals['usable_minutes']:,.1f} minutes to train on.",
+            help="Not left out, and without an error or kept all the same:"
+            f" {totals['usable_minutes']:,.1f} minutes to train on.",
         )
         st.metric(
             "Left out", f"{len(left_out):,}", border=True, help="Clips that you left out. Undo it in the view “Triage”."

@@ -17,6 +17,7 @@ from pages.components.dataset.report_view import BADGE, plain_text
 from pages.components.dataset.triage_state import Triage
 from piper_core.dataset import triage
 from piper_core.dataset.checks import Finding
+from piper_core.dataset.cleaning import exclusions
 from piper_core.dataset.decisions import Decision, Fitted, Reason, text_hash
 
 _TEXT = "triage_text"
@@ -48,7 +49,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     with sound.container(border=True):
         _sound(row, folder)
     with decision:
-        _badges(clip.row, decided)
+        _badges(clip, decided)
         for finding in clip.findings:
             _explain(finding)
         _text(row, decided, state)
@@ -95,7 +96,8 @@ def _sound(row: Mapping[str, Any], folder: Path) -> None:
         clip_view.show_pictures(*heard, name=name, key="triage_")
 
 
-def _badges(row: int, decided: Fitted) -> None:
+def _badges(clip: triage.Queued, decided: Fitted) -> None:
+    row = clip.row
     words = [
         badge
         for rows, badge in (
@@ -107,6 +109,8 @@ def _badges(row: int, decided: Fitted) -> None:
     ]
     if words:
         st.markdown(" ".join(words))
+    if row in decided.kept and exclusions(clip.findings, decided).get(row):
+        st.caption("An export leaves it out all the same: there is nothing to train on.")
 
 
 def _explain(finding: Finding) -> None:
