@@ -25,6 +25,7 @@ def judge(
     checks: Mapping[str, Check] = CHECKS,
 ) -> DatasetReport:
     """The report on `dataset`, of whose utterances `clips` hold what is known; `language` is its espeak-ng voice."""
+    evidence = rules.Evidence.of(clips, checks, expected_script(language, (clip.utterance.text for clip in clips)))
     read = DatasetReport(
         dataset=str(dataset.folder.absolute()),
         layout=dataset.layout,
@@ -32,18 +33,18 @@ def judge(
         language=language,
         summary=Summary.of((), (), dataset.speakers),
         findings=(),
-        utterances=tuple(UtteranceRow(clip, True, ()) for clip in clips),
-        not_checked=not_checked,
+        utterances=(),
         read_findings=tuple(dataset.findings),
+        evidence=evidence,
+        not_checked=not_checked,
     )
     return judge_again(read, checks)
 
 
 def judge_again(report: DatasetReport, checks: Mapping[str, Check]) -> DatasetReport:
     """`report` as it would be by the limits of `checks`: who crosses what, who is usable, and the totals of that."""
-    clips = [row.known for row in report.utterances]
-    script = expected_script(report.language, (clip.utterance.text for clip in clips))
-    of_clips = rules.findings(clips, checks, script)
+    evidence = report.evidence.for_voice(checks["sample-rate"].threshold)
+    clips, of_clips = evidence.clips, rules.findings(evidence, checks)
     findings = [*report.read_findings, *of_clips.findings]
     codes: dict[int, dict[str, None]] = {}
     for code, places in of_clips.traits:
@@ -65,5 +66,6 @@ def judge_again(report: DatasetReport, checks: Mapping[str, Check]) -> DatasetRe
         summary=replace(Summary.of(rows, told, ()), speakers=report.summary.speakers),
         findings=tuple(told),
         utterances=tuple(rows),
+        evidence=evidence,
         checks=checks,
     )

@@ -17,6 +17,7 @@ from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import CHECKS, Check, Finding
 from piper_core.dataset.clip_columns import spoken_s
 from piper_core.dataset.clip_rules import Clip
+from piper_core.dataset.rules import Evidence
 from piper_core.dataset.spreadsheet import no_formula
 
 __all__ = [
@@ -172,10 +173,12 @@ class DatasetReport:
     """Worst first."""
     utterances: tuple[UtteranceRow, ...]
     """In the order of the metadata."""
+    read_findings: tuple[Finding, ...]
+    """What reading the metadata found: no limit moves it."""
+    evidence: Evidence = field(repr=False, compare=False)
+    """What limits are laid on, so that `judgement.judge_again` can lay others."""
     not_checked: tuple[str, ...] = ()
     """A sentence for whatever was left out, and why."""
-    read_findings: tuple[Finding, ...] = ()
-    """What reading the metadata found: no limit moves it (`judgement.judge_again`)."""
     checks: Mapping[str, Check] = field(default_factory=lambda: CHECKS)
     """The limits that held."""
 

@@ -7,7 +7,7 @@ a sentence is written only where something was found: of what most clips share, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,38 @@ from piper_core.dataset.text_rules import normalised, oddities
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What is known of clips before a limit is laid on them: worked out once, judged as often as limits are moved."""
+
+    clips: Sequence[Clip]
+    voice_rate: float | None
+    """Hertz: `columns` are for a voice of that rate."""
+    columns: clip_columns.Columns
+    keys: Sequence[str]
+    """Their texts, normalised."""
+    findings: Sequence[Finding]
+    """That no limit moves: of files that can't be read, and of texts."""
+
+    @classmethod
+    def of(cls, clips: Sequence[Clip], checks: Mapping[str, Check] = CHECKS, script: str | None = None) -> Evidence:
+        """`script` is the one that texts are meant to be in (`text_rules.expected_script`); None: not checked."""
+        voice_rate = checks["sample-rate"].threshold
+        keys = [normalised(clip.utterance.text) for clip in clips]
+        found = [
+            *_unreadable(clips, checks),
+            *_text_findings(clips, keys, script, checks),
+            *set_rules.duplicate_texts(clips, keys, checks),
+        ]
+        return cls(clips, voice_rate, clip_columns.of_clips(clips, voice_rate), keys, found)
+
+    def for_voice(self, voice_rate: float | None) -> Evidence:
+        """The same for a voice of another rate, in hertz."""
+        if voice_rate == self.voice_rate:
+            return self
+        return replace(self, voice_rate=voice_rate, columns=clip_columns.of_clips(self.clips, voice_rate))
+
+
+@dataclass(frozen=True)
 class Told:
     """What is said of clips."""
 
@@ -29,35 +61,26 @@ class Told:
     """Codes that most clips share, which `findings` hold once: the code, and the places [n] of the clips."""
 
 
-def findings(clips: Sequence[Clip], checks: Mapping[str, Check] = CHECKS, script: str | None = None) -> Told:
-    """Whatever `checks` says of `clips`.
+def findings(evidence: Evidence, checks: Mapping[str, Check] = CHECKS) -> Told:
+    """Whatever `checks` says of clips; `evidence` is for the rate of the voice that they name.
 
-    `script` is the one that texts are meant to be in (see `text_rules.expected_script`); with None it is not checked.
     What reading the metadata found, and the set's size (`set_rules.size_findings`), come beside it.
     """
-    columns = clip_columns.of_clips(clips, checks["sample-rate"].threshold)
+    clips, columns = evidence.clips, evidence.columns
     kinds: dict[tuple[str, Severity], list[Crossing]] = {}
     for crossing in crossings(columns, checks):
         kinds.setdefault((crossing.limit.code, crossing.limit.severity), []).append(crossing)
     traits: list[tuple[str, np.ndarray]] = []
-    of_limits: list[Finding] = []
+    found = list(evidence.findings)
     for (code, severity), crossed in kinds.items():
         count = sum(crossing.clips.size for crossing in crossed)
         if set_rules.is_trait(severity, count, len(clips)):
             traits.append((code, np.concatenate([crossing.clips for crossing in crossed])))
-            of_limits.append(_told_once(crossed, clips, columns))
+            found.append(_told_once(crossed, clips, columns))
         else:
-            of_limits += [finding for crossing in crossed for finding in _told(crossing, clips, columns)]
-    keys = [normalised(clip.utterance.text) for clip in clips]
-    heard = set_rules.heard(columns, checks)
-    found = [
-        *_unreadable(clips, checks),
-        *_text_findings(clips, keys, script, checks),
-        *of_limits,
-        *set_rules.duplicate_texts(clips, keys, checks),
-        *set_rules.duplicate_audio(clips, keys, heard, checks),
-        *set_rules.level_findings(columns, checks),
-    ]
+            found += [finding for crossing in crossed for finding in _told(crossing, clips, columns)]
+    found += set_rules.duplicate_audio(clips, evidence.keys, set_rules.heard(columns, checks), checks)
+    found += set_rules.level_findings(columns, checks)
     return Told(found, traits)
 
 
