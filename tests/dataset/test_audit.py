@@ -14,6 +14,7 @@ import soundfile
 from benchmarks.audit import auc, exchanged
 from piper_core.dataset.audio import load_clip
 from piper_core.dataset.audit import AuditItem, audit_problem, transcript_costs
+from piper_core.dataset.audit_calibration import DOUBTFUL
 from piper_core.dataset.audit_comparison import Comparison, NotCompared, compare
 from piper_core.dataset.inspection import inspect
 from piper_core.dataset.layouts import read_dataset
@@ -56,6 +57,21 @@ def test_wrong_texts_stand_out_of_a_set_that_holds_many(sixty: list[AuditItem], 
     heard = [bad if swap else good for good, bad, swap in zip(sixty, other, is_wrong, strict=True)]
     costs = known(transcript_costs(heard, "en-us"))
     assert auc(costs[~is_wrong], costs[is_wrong]) > 0.985
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_noisy_set_is_not_warned_of_for_its_noise(tmp_path: Path, sixty: list[AuditItem], share: float) -> None:
+    chance = np.random.default_rng(0)
+    is_wrong = chance.random(len(sixty)) < share
+    heard = []
+    for good, bad, swap in zip(sixty, exchanged(sixty, durations_s(sixty)), is_wrong, strict=True):
+        audio, rate = load_clip(good.path)
+        noise = chance.normal(scale=audio.std() * 10 ** (-5 / 20), size=audio.size)  # 5 dB below the speech
+        soundfile.write(tmp_path / good.path.name, audio + noise, rate)
+        heard.append(replace(bad if swap else good, path=tmp_path / good.path.name))
+    above = known(transcript_costs(heard, "en-us")) > DOUBTFUL
+    assert above[~is_wrong].mean() < 0.08  # 0.10 and 0.34 by the limit that all sets share
+    assert above[is_wrong].all()
 
 
 def test_two_speakers_are_told_from_their_texts_too(multispeaker: Path) -> None:

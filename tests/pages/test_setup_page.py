@@ -252,6 +252,11 @@ def test_the_words_heard_stand_beside_the_words_written_when_asked_for(
     test = inspected(page(project_root, dataset, "clips"))
     assert not any("Heard" in shown.value for shown in test.markdown)
     test.button(key="heard_words").click().run()
+    until = time.monotonic() + PATIENCE_S
+    while any("Listening" in caption.value for caption in test.caption):
+        assert time.monotonic() < until, "the words are not heard"
+        time.sleep(0.1)
+        test.run()
     assert not test.exception
     written, heard = (
         next(shown.value for shown in test.markdown if shown.value.startswith(f":small[:gray[{line}]]"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
 
 import streamlit as st
@@ -22,7 +21,7 @@ from piper_core.dataset.audit_words import (
 )
 
 _ASKED = "heard_words_asked"
-_LOOK_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.4
 
 
 def show(
@@ -55,27 +54,24 @@ def show(
             help="pocketsphinx, a small recogniser of American English, listens to the clip for a second or two.",
         )
         return
-    heard = _waited_for(_listening(*clip))
-    if isinstance(heard, str):
-        st.caption(plain_text(heard))
+    listening = _listening(*clip)
+    if not listening.done():
+        _wait_for(clip)
+        return
+    try:
+        heard = listening.result()
+    except (WordsUnavailable, OSError) as problem:
+        st.caption(plain_text(str(problem)))
     else:
         _show_pairs(word_diff(words, heard), heard)
 
 
-def _waited_for(listening: Future[list[HeardWord]]) -> list[HeardWord] | str:
-    """What was heard, or why nothing. Each look writes to the page: there Streamlit gives way to whoever clicks on."""
-    told = st.empty()
-    while True:
-        try:
-            heard = listening.result(timeout=_LOOK_EVERY_S)
-        except NotYet:
-            told.caption(":material/hourglass_empty: Listening to the words …")
-        except (WordsUnavailable, OSError) as problem:
-            told.empty()
-            return str(problem)
-        else:
-            told.empty()
-            return heard
+@st.fragment(run_every=_LOOK_EVERY_S)
+def _wait_for(clip: tuple[str, int, float, float | None]) -> None:
+    """A line until the words are known. It looks now and then: whoever goes on to another clip need not wait."""
+    if _listening(*clip).done():
+        st.rerun()
+    st.caption(":material/hourglass_empty: Listening to the words …")
 
 
 def _show_pairs(pairs: Sequence[WordPair], heard: Sequence[HeardWord]) -> None:

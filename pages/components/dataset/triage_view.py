@@ -53,9 +53,9 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         for finding in clip.findings:
             _explain(finding)
         _text(row, decided, state)
+        _buttons(row, clip, state)
         words = decided.texts.get(clip.row, str(row["text"]))
         heard_words.show(folder / str(row["path"]), words, language, clip_view.span_of(row), shortcut="W")
-        _buttons(row, clip, state)
         _keyboard()
 
 
