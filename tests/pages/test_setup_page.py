@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+from pages.components.dataset import clip_listing
 from piper_core.dataset.decisions import ClipName
 from piper_core.dataset.journal import Journal
 from piper_core.dataset.layouts import read_dataset
@@ -235,6 +236,36 @@ def test_the_way_to_the_next_clip_and_back_and_the_clip_stays_when_others_are_fi
     lengths = test.dataframe[-1].value["duration_s"].tolist()
     assert lengths == sorted(lengths, reverse=True)
     assert shown_clip(test) == fifth, "the order changed, and so did the clip"
+
+
+def test_a_long_table_comes_in_pages_and_the_open_clip_is_followed_to_its_own(
+    project_root: Path, workspace: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_listing, "PAGE_ROWS", 5)
+    test = inspected(page(project_root, dataset, "clips"))
+    test.selectbox(key="clip_sort").set_value("row").run()
+    ids = [row.split("|")[0] for row in (dataset / "metadata.csv").read_text(encoding="utf-8").splitlines()]
+
+    def listed() -> list[str]:
+        assert not test.exception
+        return list(test.dataframe[-1].value["utterance_id"])
+
+    def opened() -> str:
+        return shown_clip(test).replace("\\", "")
+
+    assert listed() == ids[:5]
+    click(test, 4)
+    test.button(key="clip_after").click().run()
+    assert (opened(), listed()) == (ids[5], ids[5:10]), "the table turns to the next clip's page"
+    test.get("pagination")[0].set_value(3).run()
+    assert (opened(), listed()) == (ids[5], ids[10:]), "who leafs keeps the clip that is open"
+    test.selectbox(key="clip_sort").set_value("duration_s").run()
+    assert len(listed()) == 5
+    assert opened() == ids[5]
+    lengths = list(test.dataframe[-1].value["duration_s"])
+    assert lengths == sorted(lengths, reverse=True)
+    test.text_input(key="filter_search").set_value(ids[11]).run()
+    assert (opened(), listed()) == (ids[11], [ids[11]])
 
 
 def test_a_clip_beside_a_reading_of_its_text(project_root: Path, workspace: Path, dataset: Path) -> None:

@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from pages.components.dataset import clip_table
+from pages.components.dataset import clip_table, measurements
 from piper_core.dataset.journal import JOURNAL_NAME
 
 if TYPE_CHECKING:
@@ -114,6 +115,21 @@ class Inspected:
             "utterances": [{"row": row.row, "codes": row.codes, "usable": row.usable} for row in report.utterances],
         }
         return self._of(report, plain, clip_table.judged_rows(self.rows, plain), self.complete)
+
+    @cached_property
+    def codes(self) -> list[str]:
+        """The kinds of findings that clips have, by name."""
+        return sorted({code for codes in self.rows["findings"] for code in codes})
+
+    @cached_property
+    def speakers(self) -> list[str]:
+        """By name."""
+        return sorted(self.rows["speaker"].dropna().unique())
+
+    @cached_property
+    def numeric(self) -> list[str]:
+        """The columns of `rows` that clips can be put in order by."""
+        return measurements.numeric(self.rows)
 
     def findings_of(self, clip: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Those about `clip`, a row of `rows`, and those that it shares with most of the set."""
