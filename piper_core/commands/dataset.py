@@ -14,6 +14,7 @@ from piper_core.settings import Settings
 
 if TYPE_CHECKING:
     from piper_core.dataset.checks import Check
+    from piper_core.dataset.layouts import Dataset
     from piper_core.dataset.report import DatasetReport
 
 REPORT_FORMS = ("json", "html", "csv")
@@ -39,6 +40,7 @@ def inspect(options: Namespace) -> int:
         raise ValueError("Name the dataset's folder: python -m piper_core inspect DATASET.")
     settings = Settings.load()
     checks = _checks(options, settings)
+    datasets: list[Dataset] = []
     try:
         report = inspect_dataset(
             options.dataset,
@@ -46,6 +48,7 @@ def inspect(options: Namespace) -> int:
             language=options.language,
             jobs=options.jobs,
             validate_audio=settings.enable_audio_validation,
+            on_dataset=datasets.append,
             audit=options.audit,
             pitch=not options.no_pitch,
             cache_dir=None if options.no_cache else settings.cache_dir / "inspection",
@@ -66,7 +69,7 @@ def inspect(options: Namespace) -> int:
     summary = report.summary_text().encode(errors="backslashreplace").decode()  # a file's name may be no Unicode
     print(summary, file=sys.stderr if to_stdout else sys.stdout)
     if options.piper:
-        print(_piper_reading(options, report), file=sys.stderr if to_stdout else sys.stdout)
+        print(_piper_reading(datasets[0], report), file=sys.stderr if to_stdout else sys.stdout)
     bad = report.summary.errors + (report.summary.warnings if options.strict else 0)
     return 1 if bad else 0
 
@@ -89,13 +92,12 @@ def _checks(options: Namespace, settings: Settings) -> Mapping[str, Check]:
     return moved(values | written(options.limit))
 
 
-def _piper_reading(options: Namespace, report: DatasetReport) -> str:
+def _piper_reading(dataset: Dataset, report: DatasetReport) -> str:
     """What Piper's own trainer would make of the rows, in a few lines."""
-    from piper_core.dataset.layouts import read_dataset
     from piper_core.dataset.piper_reading import read_as_piper
 
     unreadable = {row.path for row in report.utterances if "unreadable" in row.codes}
-    return read_as_piper(read_dataset(options.dataset, options.metadata), unreadable=unreadable).summary_text()
+    return read_as_piper(dataset, unreadable=unreadable).summary_text()
 
 
 def _compare(options: Namespace) -> int:

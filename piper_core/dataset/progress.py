@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 Stage = Literal["headers", "signal", "texts", "pitch", "audit"]
 PROGRESS_EVERY_S = 0.1
-PARTIAL_EVERY_S = 1.0
-PARTIAL_SHARE = 0.1
+PARTIAL_EVERY_S = 2.0
+PARTIAL_SHARE = 0.05
 """Of the time goes at most into telling what is known so far."""
 
 
@@ -32,12 +33,18 @@ class InspectionProgress:
 
 @dataclass(frozen=True)
 class PartialInspection:
-    """What is known while an inspection runs. Clips that were not heard yet have their header alone."""
+    """What is known while an inspection runs."""
 
     stage: Stage
     done: int
     total: int
-    report: DatasetReport
+    make_report: Callable[[], DatasetReport]
+
+    @cached_property
+    def report(self) -> DatasetReport:
+        """Made when it is first asked for, of what is known then: who does not look pays nothing. Clips that were not
+        heard yet have their header alone."""
+        return self.make_report()
 
 
 class Telling:
@@ -81,12 +88,12 @@ class Telling:
         self.partial()
 
     def partial(self, now: bool = False) -> DatasetReport | None:
-        """What is known by now, when it is time and somebody wants to know."""
+        """What is known by now, when it is time and somebody wants to know; `now`, for the caller too."""
         started = time.monotonic()
         if self._on_partial is None or (started < self._partial_due and not now):
             return None
-        report = self._report()
-        self._on_partial(PartialInspection(self._stage, self._done, self._total, report))
+        known = PartialInspection(self._stage, self._done, self._total, self._report)
+        self._on_partial(known)
         ended = time.monotonic()
         self._partial_due = ended + max(PARTIAL_EVERY_S, (ended - started) / PARTIAL_SHARE)
-        return report
+        return known.report if now else None

@@ -12,14 +12,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 
-from piper_core.dataset import gathered, workers
+from piper_core.dataset import gathered, inspection, workers
 from piper_core.dataset.audio import Unreadable
 from piper_core.dataset.inspection import InspectionProgress, PartialInspection, inspect
 from piper_core.dataset.kept_measurements import KeptMeasurements, SpokenText
+from piper_core.dataset.report import DatasetReport
 from tests.dataset.test_inspection import babble, spoken
 
 
@@ -209,7 +211,12 @@ def test_partial_reports_grow_into_the_last(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(progress, "PARTIAL_SHARE", 1e9)
     folder = spoken(tmp_path / "set", {f"c{i:02d}": babble(i) for i in range(30)})
     seen: list[PartialInspection] = []
-    report = inspect(folder, on_partial=seen.append, jobs=1, pitch=False)
+
+    def look(partial: PartialInspection) -> None:
+        assert partial.report is partial.report, "made once"
+        seen.append(partial)
+
+    report = inspect(folder, on_partial=look, jobs=1, pitch=False)
     assert seen[0].stage == "headers"
     assert (seen[0].done, seen[0].total) == (30, 30)
     assert all(isinstance(row.clip, AudioHeader) for row in seen[0].report.utterances)
@@ -223,6 +230,26 @@ def test_partial_reports_grow_into_the_last(tmp_path: Path, monkeypatch: pytest.
     assert order != list(range(1, len(order) + 1)), "a random choice of the clips is heard first"
     assert [row.row for row in some.report.utterances] == list(range(1, 31))
     assert seen[-1].report == report
+
+
+def test_what_nobody_looks_at_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from piper_core.dataset import progress
+
+    monkeypatch.setattr(progress, "PARTIAL_EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "PARTIAL_SHARE", 1e9)
+    made: list[DatasetReport] = []
+    real = inspection._report
+
+    def make(*known: Any) -> DatasetReport:
+        made.append(real(*known))
+        return made[-1]
+
+    monkeypatch.setattr(inspection, "_report", make)
+    folder = spoken(tmp_path / "set", {f"c{i:02d}": babble(i) for i in range(20)})
+    told: list[PartialInspection] = []
+    assert inspect(folder, on_partial=told.append, jobs=1, pitch=False) is made[-1]
+    assert len(told) > 5
+    assert len(made) == 2, "of the headers, and the last"
 
 
 def test_pitch_comes_last_where_somebody_looks_on_and_is_the_same(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pages.components.dataset import piper_view
 from tests.pages.test_setup_page import errors, inspected, metrics, page
 
 
@@ -67,3 +68,20 @@ def test_a_dataset_that_piper_reads_as_it_stands(project_root: Path, demo_datase
     assert metrics(test)["Kept"] == "12"
     assert "every row as it stands" in " ".join(success.value for success in test.success)
     assert len(test.dataframe) == 0
+
+
+def test_the_metadata_is_read_once_however_often_the_view_is_drawn(
+    project_root: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    real = piper_view.read_as_piper
+    monkeypatch.setattr(piper_view, "read_as_piper", lambda *args, **names: made.append(args) or real(*args, **names))
+    monkeypatch.setattr(piper_view, "read_dataset", lambda _: pytest.fail("the inspection has read it"))
+    test = inspected(page(project_root, dataset, "piper"))
+    before = len(made)
+    test.text_input(key="piper_cache_dir").set_value(str(dataset)).run()
+    test.pills(key="piper_outcomes").set_value(["dropped"]).run()
+    assert not test.exception
+    assert len(made) == before
+    test.text_input(key="piper_audio_dir").set_value("wavs").run()
+    assert len(made) == before + 1

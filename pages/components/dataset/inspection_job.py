@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from piper_core.dataset.report import DatasetReport
 
 _OWN_OUTPUTS = ("metadata.cleaned", JOURNAL_NAME)
-_NEWS_EVERY_S = 2.0
-_NEWS_SHARE = 0.1
-"""Of the time goes at most into tables for the pages."""
 _JUDGED_KEPT = 3
 """Tables of limits, so that two sessions and an undo find theirs."""
+_LOOKED_ON_S = 5.0
+"""Who has not asked for so long does not look on any more: then no tables are made."""
 _GLIMPSED = 100
 """Headers that stand for all in the first totals."""
 
@@ -91,18 +90,27 @@ class Inspected:
     """The clip's row in the metadata -> findings about it alone; those about the set under None."""
     complete: bool = True
     """Whether nothing more is to come."""
+    dataset: Dataset | None = None
+    """What the report is about, as its metadata says."""
 
     @classmethod
-    def of(cls, report: DatasetReport, complete: bool = True) -> Inspected:
+    def of(cls, report: DatasetReport, complete: bool = True, dataset: Dataset | None = None) -> Inspected:
         plain = report.to_dict()
-        return cls._of(report, plain, clip_table.clip_rows(plain), complete)
+        return cls._of(report, plain, clip_table.clip_rows(plain), complete, dataset)
 
     @classmethod
-    def _of(cls, report: DatasetReport, plain: Mapping[str, Any], rows: pd.DataFrame, complete: bool) -> Inspected:
+    def _of(
+        cls,
+        report: DatasetReport,
+        plain: Mapping[str, Any],
+        rows: pd.DataFrame,
+        complete: bool,
+        dataset: Dataset | None,
+    ) -> Inspected:
         findings: dict[int | None, list[Mapping[str, Any]]] = {}
         for finding in plain["findings"]:
             findings.setdefault(finding["row"], []).append(finding)
-        return cls(report, rows, clip_table.findings_summary(plain), findings, complete)
+        return cls(report, rows, clip_table.findings_summary(plain), findings, complete, dataset)
 
     def judged(self, limits: Mapping[str, float]) -> Inspected:
         """The same clips by the table with `limits` moved; what was measured stays, and so do their places."""
@@ -114,7 +122,8 @@ class Inspected:
             "findings": [finding.to_dict() for finding in report.findings],
             "utterances": [{"row": row.row, "codes": row.codes, "usable": row.usable} for row in report.utterances],
         }
-        return self._of(report, plain, clip_table.judged_rows(self.rows, plain), self.complete)
+        rows = clip_table.judged_rows(self.rows, plain)
+        return self._of(report, plain, rows, self.complete, self.dataset)
 
     @cached_property
     def codes(self) -> list[str]:
@@ -155,6 +164,7 @@ class InspectionJob:
         """Moved thresholds, as they were asked for last."""
         self.progress: InspectionProgress | None = None
         self.glimpse: Glimpse | None = None
+        self._dataset: Dataset | None = None
         self.seen: Inspected | None = None
         self.news = 0
         self.problem: Exception | None = None
@@ -163,16 +173,20 @@ class InspectionJob:
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._told = threading.Event()
-        self._next_news = 0.0
         self._judging = threading.Lock()
         self._judged: dict[tuple[tuple[str, float], ...], tuple[Inspected, Inspected]] = {}
         """By limits: of what was seen, and as it is by them."""
+        self._looked_at = time.monotonic()
         self._start()
 
     @property
     def done(self) -> bool:
         """Whether it has ended, well or not."""
         return self._ended.is_set()
+
+    def look_on(self) -> None:
+        """Somebody has the page open."""
+        self._looked_at = time.monotonic()
 
     def wait_for_news(self, at_most_s: float) -> None:
         """Return as soon as there is something new."""
@@ -236,6 +250,7 @@ class InspectionJob:
         )
 
     def _glimpse(self, dataset: Dataset) -> None:
+        self._dataset = dataset
         self.glimpse = Glimpse.of(dataset)
         self._tell()
 
@@ -249,15 +264,12 @@ class InspectionJob:
             raise InspectionStopped("The inspection was stopped.")
 
     def _hear(self, partial: PartialInspection) -> None:
-        if self.seen is None or time.monotonic() >= self._next_news:
+        if self.seen is None or time.monotonic() - self._looked_at < _LOOKED_ON_S:
             self._learn(partial.report, complete=False)
 
     def _learn(self, report: DatasetReport, *, complete: bool) -> None:
-        started = time.monotonic()
-        self.seen = Inspected.of(report, complete)
+        self.seen = Inspected.of(report, complete, self._dataset)
         self._tell()
-        ended = time.monotonic()
-        self._next_news = ended + max(_NEWS_EVERY_S, (ended - started) / _NEWS_SHARE)
 
 
 def inspection(request: InspectionRequest, limits: Mapping[str, float], again: int = 0) -> InspectionJob:

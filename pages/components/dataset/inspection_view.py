@@ -63,6 +63,7 @@ def show(job: InspectionJob, news: int) -> None:
 
 @st.fragment(run_every=_LOOK_EVERY_S)
 def _progress(job: InspectionJob, news: int) -> None:
+    job.look_on()
     if job.done or job.news != news:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", height=_HEIGHT, border=False):

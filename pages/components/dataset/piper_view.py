@@ -11,7 +11,7 @@ import streamlit as st
 from pages.components.dataset import dataset_choice
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.report_view import plain_text
-from piper_core.dataset.layouts import DatasetError, read_dataset
+from piper_core.dataset.layouts import Dataset, DatasetError, read_dataset
 from piper_core.dataset.piper_reading import OUTCOMES, PiperReading, StaleFeatures, read_as_piper, stale_features
 from piper_core.settings import Settings
 
@@ -19,6 +19,8 @@ _COLORS = {"kept": "green", "altered": "orange", "dropped": "orange", "stops": "
 _MOST_SHOWN = 2000
 """Rows of the table: a browser draws more of them slowly."""
 _MOST_TEXT = 300
+_READING = "piper_reading"
+"""Session state: a report, the folder of the recordings that was asked for, and the dry run for both."""
 
 
 @st.fragment
@@ -29,8 +31,6 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         "A dry run of the rules by which `piper.train` reads its metadata: what it keeps, what it reads otherwise than"
         " it stands there, and what it leaves out without telling. Training here reads the rows as they stand."
     )
-    rows = inspected.rows
-    unreadable = rows.loc[rows["findings"].map(lambda codes: "unreadable" in codes).astype(bool), "path"]
     chosen = st.text_input(
         "Folder of the recordings",
         placeholder="where most recordings lie",
@@ -42,7 +42,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         st.error("Name a folder inside the dataset, as `wavs`.")
         return
     try:
-        reading = read_as_piper(read_dataset(folder), audio_dir=chosen or None, unreadable=set(unreadable))
+        reading = _read(inspected, folder, chosen or None)
     except (DatasetError, OSError) as error:
         st.error(str(error))
         return
@@ -53,7 +53,19 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         st.caption(f"Looked for in: `{reading.audio_dir}`")
     _show_counts(reading)
     _show_rows(reading)
-    _show_stale(reading, folder)
+    _show_stale(reading, inspected.dataset or read_dataset(folder))
+
+
+def _read(inspected: Inspected, folder: Path, audio_dir: str | None) -> PiperReading:
+    """The dry run, made once for a report: each click draws the view anew."""
+    same, of, reading = st.session_state.get(_READING, (None, None, None))
+    if reading is None or same is not inspected or of != audio_dir:
+        rows = inspected.rows
+        unreadable = rows.loc[rows["findings"].map(lambda codes: "unreadable" in codes).astype(bool), "path"]
+        dataset = inspected.dataset or read_dataset(folder)
+        reading = read_as_piper(dataset, audio_dir=audio_dir, unreadable=set(unreadable))
+        st.session_state[_READING] = (inspected, audio_dir, reading)
+    return reading
 
 
 def _show_counts(reading: PiperReading) -> None:
@@ -110,7 +122,7 @@ def _show_rows(reading: PiperReading) -> None:
     st.caption(f"{len(shown):,} rows.{more} An export in Piper's layout is read as it stands.")
 
 
-def _show_stale(reading: PiperReading, folder: Path) -> None:
+def _show_stale(reading: PiperReading, dataset: Dataset) -> None:
     with st.expander("Did Piper keep features of an earlier version?", icon=":material/cached:"):
         st.markdown(
             "Piper's trainer finds the features of a row again by the row's number and the start of its text. A"
@@ -123,7 +135,7 @@ def _show_stale(reading: PiperReading, folder: Path) -> None:
         if refused:
             st.error(refused)
             return
-        audio = {utterance.row: utterance.path for utterance in read_dataset(folder).utterances}
+        audio = {utterance.row: utterance.path for utterance in dataset.utterances}
         try:
             stale = stale_features(reading, Path(cache).expanduser(), audio)
         except OSError as error:

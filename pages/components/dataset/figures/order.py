@@ -113,11 +113,24 @@ def _levels(figure: go.Figure, numbers: np.ndarray, steps: Sequence[ChangePoint]
     )
     # Many labels would lie over each other: then the largest steps alone have one.
     labelled = sorted(steps, key=lambda step: -abs(step.change))[:_MOST_LABELS]
-    for step in steps:
-        label = f"{step.change:+.1f} {step_unit}" if step in labelled else ""
-        figure.add_vline(
-            x=step.index + 0.5,
-            line={"color": SECOND, "width": 1, "dash": "dot"},
-            annotation={"text": label, "font": {"size": 11, "color": SECOND}},
-            annotation_position="top",
-        )
+    # All marks at once: one at a time, each is checked by Plotly together with all before it.
+    line = {"color": SECOND, "width": 1, "dash": "dot"}
+    figure.update_layout(
+        shapes=[
+            {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
+            for at in (step.index + 0.5 for step in steps)
+        ],
+        annotations=[
+            {
+                "x": step.index + 0.5,
+                "y": 1,
+                "yref": "y domain",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "text": f"{step.change:+.1f} {step_unit}",
+                "font": {"size": 11, "color": SECOND},
+            }
+            for step in steps
+            if step in labelled
+        ],
+    )

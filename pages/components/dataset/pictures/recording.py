@@ -64,7 +64,7 @@ def show(inspected: Inspected) -> None:
         if (known := clips.numbers(rows, measure.column)) is not None
     }
     steps = {
-        measure.column: change_points(values[measure.column], least_change=measure.least_change)
+        measure.column: _steps(values[measure.column], measure.least_change)
         for measure in MEASURES
         if measure.column in values
     }
@@ -87,6 +87,11 @@ def show(inspected: Inspected) -> None:
             alt=f"{measure.title} of {len(ids):,} clips in recording order, {len(found)} steps marked",
         )
         st.caption(measure.help)
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def _steps(values: np.ndarray, least_change: float) -> list[ChangePoint]:
+    return change_points(values, least_change=least_change)
 
 
 def _show_stories(told: Sequence[str]) -> None:
