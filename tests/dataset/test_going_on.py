@@ -238,13 +238,13 @@ def test_what_nobody_looks_at_is_not_made(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(progress, "PARTIAL_EVERY_S", 0.0)
     monkeypatch.setattr(progress, "PARTIAL_SHARE", 1e9)
     made: list[DatasetReport] = []
-    real = inspection._report
+    real = inspection.judge
 
     def make(*known: Any) -> DatasetReport:
         made.append(real(*known))
         return made[-1]
 
-    monkeypatch.setattr(inspection, "_report", make)
+    monkeypatch.setattr(inspection, "judge", make)
     folder = spoken(tmp_path / "set", {f"c{i:02d}": babble(i) for i in range(20)})
     told: list[PartialInspection] = []
     assert inspect(folder, on_partial=told.append, jobs=1, pitch=False) is made[-1]
