@@ -94,6 +94,7 @@ def _export(report: DatasetReport, decided: Fitted, folder: Path, target: Path, 
         st.error(str(error))
         return
     st.session_state.setdefault(EXPORTED, {})[str(folder)] = (exported, audio)
+    st.rerun()  # the form proposes a folder that is free
 
 
 def _show_exported(exported: Exported, audio: str) -> None:

@@ -73,8 +73,13 @@ class Triage:
             self.at = triage.following(self.queue, self.decided.decided)
         return by_row[self.at] if self.at is not None else None
 
-    def decide(self, action: Callable[[], Decision | None]) -> Decision | None:
-        """Do `action` and go on to the next clip that nobody decided on."""
+    def decide(self, row: int, action: Callable[[], Decision | None]) -> Decision | None:
+        """Do `action` on the clip of `row` and go on to the next clip that nobody decided on.
+
+        Nothing happens where the session has gone on to another clip meanwhile: the key was pressed twice.
+        """
+        if row != self.at:
+            return None
         decision = self._done(action)
         if decision is not None:
             self.next()

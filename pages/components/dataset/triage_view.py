@@ -46,8 +46,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     row = {str(name): value for name, value in inspected.rows.loc[inspected.rows["row"] == clip.row].iloc[0].items()}
     decided = state.decided
     sound, decision = st.columns([3, 2], gap="medium")
-    with sound.container(border=True):
-        _sound(row, folder)
+    # The clip's words and buttons first: its pictures take longer, and nobody waits for them to decide.
     with decision:
         _badges(clip, decided)
         for finding in clip.findings:
@@ -57,6 +56,8 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         words = decided.texts.get(clip.row, str(row["text"]))
         heard_words.show(folder / str(row["path"]), words, language, clip_view.span_of(row), shortcut="W")
         _keyboard()
+    with sound.container(border=True):
+        _sound(row, folder)
 
 
 def _progress(state: Triage) -> None:
@@ -135,10 +136,10 @@ def _text(row: Mapping[str, Any], decided: Fitted, state: Triage) -> None:
         text, name = str(st.session_state[key]), journal_state.name(row)
         if text.strip() == words:
             return None
-        return state.decide(lambda: journal_state.of(state.folder).edit(name, text))
+        return state.decide(number, lambda: journal_state.of(state.folder).edit(name, text))
 
     # A form carries no CSS class of its key, by which the player finds the text: the container does.
-    with st.container(key=_TEXT), st.form(f"{_TEXT}_form", border=False):
+    with st.container(key=_TEXT), st.form(f"{_TEXT}_form_{number}", border=False):
         st.text_area("Text", words, key=key, height=100)
         st.form_submit_button(
             "Save the text", on_click=_redrawing(save), icon=":material/save:", help="It takes effect in the export."
@@ -151,9 +152,11 @@ def _buttons(row: Mapping[str, Any], clip: triage.Queued, state: Triage) -> None
     journal, name, worst = journal_state.of(state.folder), journal_state.name(row), clip.findings[0]
     reason = Reason(worst.code, worst.value, worst.threshold, worst.unit, worst.message)
     with st.grid(2, min_column_width=120):
-        _button("Keep", "K", ":material/check:", _redrawing(lambda: state.decide(lambda: journal.keep(name))))
-        leave_out = partial(journal.leave_out, name, reason)
-        _button("Leave out", "X", ":material/remove_circle:", _redrawing(lambda: state.decide(leave_out)))
+        for label, key, icon, action in (
+            ("Keep", "K", ":material/check:", partial(journal.keep, name)),
+            ("Leave out", "X", ":material/remove_circle:", partial(journal.leave_out, name, reason)),
+        ):
+            _button(label, key, icon, _redrawing(partial(state.decide, clip.row, action)), row=clip.row)
         _button("Back", "B", ":material/arrow_back:", state.back, off=state.queue[0].row == clip.row)
         _button("Next", "N", ":material/arrow_forward:", state.next)
         _undo_and_redo(state)
@@ -181,10 +184,15 @@ def _redrawing(decide: Callable[[], Decision | None]) -> Callable[[], None]:
     return act
 
 
-def _button(label: str, key: str, icon: str, do: Callable[[], None], *, off: bool = False) -> None:
+def _button(
+    label: str, key: str, icon: str, do: Callable[[], None], *, off: bool = False, row: int | None = None
+) -> None:
+    """A button with a key. One that decides about the clip of a `row` is that clip's own: pressed while the next one
+    is on its way to the browser, it decides nothing about a clip that was not seen yet."""
+    own = "" if row is None else f"_{row}"
     st.button(
         label,
-        key=f"triage_{label.lower().replace(' ', '_')}",
+        key=f"triage_{label.lower().replace(' ', '_')}{own}",
         icon=icon,
         on_click=do,
         shortcut=key,
