@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from piper_core.commands import cache, cleaning, dataset, training, voices
+from piper_core.dataset.printable import printable
 from piper_core.documented import field_help
 from piper_core.training.config import PRECISIONS, PRESETS, START_MODES, TrainingConfig
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options)
     except (ValueError, OSError) as error:
         # Every refusal of ours is a ValueError whose message is a sentence; OSError names the file itself.
-        print(f"piper_core: {error}", file=sys.stderr)
+        print(f"piper_core: {printable(str(error))}", file=sys.stderr)
         return 2
 
 

@@ -28,6 +28,7 @@ def clean(options: Namespace) -> int:
     from piper_core.dataset.export import check_export, export_dataset
     from piper_core.dataset.journal import Journal, JournalError
     from piper_core.dataset.layouts import read_dataset
+    from piper_core.dataset.printable import printable
 
     also = {what for given in options.leave_out for what in given.split(",") if what}
     if unknown := sorted(also - {*CHECKS, *SEVERITIES}):
@@ -52,11 +53,12 @@ def clean(options: Namespace) -> int:
     for note in journal.notes:
         print(f"piper_core: {note}", file=sys.stderr)
     if decided.stale:
-        print(f"piper_core: {_stale(decided)}", file=sys.stderr)
+        print(f"piper_core: {printable(_stale(decided))}", file=sys.stderr)
     if options.json:
-        print(json.dumps(_as_json(exported, decided, journal.notes), ensure_ascii=False, indent=1))
+        content = json.dumps(_as_json(exported, decided, journal.notes), ensure_ascii=False, indent=1)
+        print(content.encode(errors="backslashreplace").decode())  # JSON escapes what is no Unicode in the same way
     else:
-        print(_as_text(exported).encode(errors="backslashreplace").decode())
+        print(printable(_as_text(exported)))
     return 1 if decided.stale or journal.notes else 0
 
 

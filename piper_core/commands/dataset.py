@@ -66,8 +66,7 @@ def inspect(options: Namespace) -> int:
             getattr(report, f"write_{form}")(target)
     if to_stdout:
         sys.stdout.buffer.write(report.as_bytes(to_stdout[0]))
-    summary = report.summary_text().encode(errors="backslashreplace").decode()  # a file's name may be no Unicode
-    print(summary, file=sys.stderr if to_stdout else sys.stdout)
+    print(report.summary_text(), file=sys.stderr if to_stdout else sys.stdout)
     if options.piper:
         print(_piper_reading(datasets[0], report), file=sys.stderr if to_stdout else sys.stdout)
     bad = report.summary.errors + (report.summary.warnings if options.strict else 0)

@@ -36,5 +36,5 @@ The way of the data, a module a step:
 - `report`      `DatasetReport` -> JSON, CSV, HTML (`report_html`, `report_pictures`); `comparison`: two of
                 them side by side; `manifest` writes the cleaned metadata beside the original,
                 `export` a cleaned dataset in any layout elsewhere; `export_log` says what was left out and why;
-                `spreadsheet` keeps their tables free of formulas
+                `spreadsheet` keeps their tables free of formulas, `printable` their words free of commands
 """

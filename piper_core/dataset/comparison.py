@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from piper_core.dataset.checks import SEVERITIES
+from piper_core.dataset.printable import lines_for_terminal
 
 MAX_REPORT_BYTES = 2 * 1024**3
 _EXAMPLES = 5
@@ -86,7 +87,7 @@ class Comparison:
             if names:
                 more = " …" if len(names) > _EXAMPLES else ""
                 lines.append(f"{word}: {len(names):,} ({', '.join(names[:_EXAMPLES])}{more})")
-        return "\n".join(lines)
+        return lines_for_terminal(lines)
 
 
 def read_report(path: Path) -> dict[str, Any]:

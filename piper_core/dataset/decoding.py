@@ -68,7 +68,7 @@ def read_header(path: Path, offset_s: float = 0.0, length_s: float | None = None
     except OSError as error:
         return Unreadable(f"The file can't be opened: {error.strerror or error}.")
     except soundfile.LibsndfileError as error:
-        return Unreadable(_sentence(error))
+        return Unreadable(_sentence(error, path))
     if isinstance(header, AudioHeader):
         if cut is not None:
             return Unreadable(f"The file is cut off: {cut}.")
@@ -169,7 +169,7 @@ def decode(
     except OSError as error:
         return Unreadable(f"The file can't be opened: {error.strerror or error}.")
     except soundfile.LibsndfileError as error:
-        return Unreadable(_sentence(error))
+        return Unreadable(_sentence(error, path))
     except MemoryError:
         return Unreadable(f"The memory does not suffice for it ({size_bytes / 1e6:,.0f} MB); cut it into sentences.")
     if cut is not None:
@@ -221,7 +221,11 @@ def _loudest(samples: np.ndarray) -> float:
     return float(np.abs(samples, where=np.isfinite(samples), out=np.zeros_like(samples)).max(initial=0.0))
 
 
-def _sentence(error: soundfile.LibsndfileError) -> str:
+def _sentence(error: soundfile.LibsndfileError, path: Path) -> str:
+    try:
+        path.open("rb").close()
+    except OSError as closed:  # which libsndfile calls a system error
+        return f"The file can't be opened: {closed.strerror}."
     reason = error.error_string.strip().removeprefix("Error : ").rstrip(".")
     return f"It can't be decoded: {reason}."
 

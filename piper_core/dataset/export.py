@@ -7,6 +7,8 @@ is a span of its file is cut out of it, unless the layout can name spans and no 
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import shutil
 import tempfile
@@ -171,17 +173,24 @@ def _duration_s(utterance: Utterance) -> float | None:
 def _put_audio(utterance: Utterance, path: Path, audio: AudioMode, cut: bool) -> str | None:
     """Link, copy or cut the recording to `path`; why it can't be, or None. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    source = utterance.path.resolve()
+    source = Path(os.path.realpath(utterance.path))  # Path.resolve raises for a link to itself
     if cut:
         decoded = decode(source, MAX_CLIP_S, utterance.offset_s, utterance.length_s)
         if isinstance(decoded, Unreadable):
             return decoded.reason
         header, samples = decoded
         subtype = _CUT_SUBTYPES.get(header.subtype, "PCM_16" if header.subtype.startswith("PCM") else "FLOAT")
-        soundfile.write(path, samples, header.sample_rate, subtype=subtype)
+        # Not by libsndfile to the disk: it has no OSError for a full one, nor any for a file cut off at its end.
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples, header.sample_rate, format="WAV", subtype=subtype)
+        path.write_bytes(buffer.getvalue())
         return None
     if not source.is_file():
         return "The recording is not there any more."
+    try:
+        source.open("rb").close()
+    except OSError as error:
+        return f"The recording can't be read ({error.strerror})."
     if audio == "copy":
         shutil.copyfile(source, path)
     else:

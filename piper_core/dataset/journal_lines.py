@@ -79,9 +79,12 @@ class JournalLines:
     def can_write(self) -> bool:
         """Whether lines may be appended, as far as can be told without trying."""
         path = self.path
-        if path.is_symlink() or (path.exists() and not path.is_file()):
+        try:
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                return False
+            return os.access(path, os.R_OK | os.W_OK) if path.exists() else os.access(path.parent, os.W_OK | os.X_OK)
+        except PermissionError:  # of the folder
             return False
-        return os.access(path, os.R_OK | os.W_OK) if path.exists() else os.access(path.parent, os.W_OK | os.X_OK)
 
     def _status(self) -> os.stat_result | None:
         """Of the file itself; None where there is none, or a link or another thing that is no file."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +38,19 @@ def is_ours(name: str) -> bool:
     return _OURS.search(name) is not None
 
 
-def read_lines(path: Path, shown: str | None = None) -> Lines:
-    """The file's lines, byte-order mark and line ends taken off; `shown` is its name in findings.
+def read_lines(path: Path, folder: Path) -> Lines:
+    """The file's lines, byte-order mark and line ends taken off; findings name it as it lies in the dataset's `folder`.
 
-    Raises DatasetError where it is too large, or no text in an encoding that can be told.
+    Raises DatasetError where it is no file, lies outside, is too large, or is no text in an encoding that can be told.
     """
-    name = shown or path.name
-    size_bytes = path.stat().st_size
+    name = path.relative_to(folder).as_posix()
+    # Not Path.resolve, which raises for a link to itself. The words of the file are shown and exported.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise DatasetError(f"{name} is a link that leads out of the dataset's folder; put the file itself there.")
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DatasetError(f"{name} is no file but a folder, a pipe or a device; put a file of that name there.")
+    size_bytes = status.st_size
     if size_bytes > MAX_METADATA_BYTES:
         raise DatasetError(
             f"{name} has {size_bytes / 1e6:.0f} MB; at most {MAX_METADATA_BYTES / 1e6:.0f} MB of metadata are read."

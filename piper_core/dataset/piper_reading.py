@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from piper_core.dataset.layouts import Dataset, Utterance
 from piper_core.dataset.metadata_file import MAX_METADATA_BYTES
+from piper_core.dataset.printable import lines_for_terminal
 
 Outcome = Literal["kept", "altered", "dropped", "stops"]
 OUTCOMES: Mapping[Outcome, str] = {
@@ -99,8 +100,8 @@ class PiperReading:
         for row in self.rows:
             if row.outcome not in shown:
                 shown.add(row.outcome)
-                lines.append(f"  {row.outcome:8} row {row.row:,} {row.utterance_id}: {row.reason}")
-        return "\n".join(lines)
+                lines.append(f"  {row.outcome:8} row {row.row:,} {row.utterance_id[:120]}: {row.reason}")
+        return lines_for_terminal(lines)
 
 
 def read_as_piper(dataset: Dataset, *, audio_dir: str | None = None, unreadable: Collection[str] = ()) -> PiperReading:

@@ -17,6 +17,7 @@ from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable
 from piper_core.dataset.checks import CHECKS, Check, Finding
 from piper_core.dataset.clip_columns import spoken_s
 from piper_core.dataset.clip_rules import Clip
+from piper_core.dataset.printable import lines_for_terminal
 from piper_core.dataset.rules import Evidence
 from piper_core.dataset.spreadsheet import no_formula
 
@@ -106,6 +107,8 @@ class UtteranceRow:
         }  # fmt: skip
 
 
+_LONGEST_NAME = 120
+"""Characters of an id that a line for a terminal shows."""
 _NOT_MEASURED = dict.fromkeys(ClipMeasurements.__dataclass_fields__)
 
 
@@ -215,11 +218,12 @@ class DatasetReport:
             kinds.setdefault((finding.severity, finding.code), []).append(finding)
         for (severity, code), found in kinds.items():
             first = found[0]
-            where = f"{first.utterance_id or first.path}: " if first.utterance_id or first.path else ""
+            name = (first.utterance_id or first.path or "")[:_LONGEST_NAME]
+            where = f"{name}: " if name else ""
             lines.append(f"{severity:8}{code:16}{sum(finding.clips for finding in found):>6,}  {where}{first.message}")
         lines += [f"Limit moved: {moved.words}" for moved in moved_limits.moved_limits(self.checks)]
         lines += [f"Not checked: {sentence}" for sentence in self.not_checked]
-        return "\n".join(lines)
+        return lines_for_terminal(lines)
 
     def as_bytes(self, form: str) -> bytes:
         """The report as a file of `form`: json, html or csv."""
@@ -256,7 +260,11 @@ def write_html(report: DatasetReport, path: Path) -> None:
 
 def _write(report: DatasetReport, path: Path, form: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(Path(path), report.as_bytes(form))
+    try:
+        write_atomically(Path(path), report.as_bytes(form))
+    except OSError as error:
+        why = error.strerror or error
+        raise OSError(f"The report can't be written to {path} ({why}); make room, or name another file.") from error
 
 
 def _json(report: DatasetReport) -> str:

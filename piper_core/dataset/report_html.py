@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from piper_core.dataset.audio import ClipMeasurements
 from piper_core.dataset.checks import CHECKS, Finding
 from piper_core.dataset.moved_limits import moved_limits
+from piper_core.dataset.printable import printable
 from piper_core.dataset.report_pictures import histogram
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ def page(report: DatasetReport) -> str:
         + _clips(report.utterances)
         + "</body></html>\n"
     )
+
+
+def escape(text: str) -> str:
+    """`text` as a page shows it, whatever it holds."""
+    return html.escape(printable(text))
 
 
 def _totals(report: DatasetReport) -> str:

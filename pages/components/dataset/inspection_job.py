@@ -21,6 +21,7 @@ import streamlit as st
 
 from pages.components.dataset import clip_table, measurements
 from piper_core.dataset.journal import JOURNAL_NAME
+from piper_core.dataset.printable import printable
 
 if TYPE_CHECKING:
     from piper_core.dataset.inspection import InspectionProgress, PartialInspection
@@ -109,6 +110,8 @@ class Inspected:
     ) -> Inspected:
         findings: dict[int | None, list[Mapping[str, Any]]] = {}
         for finding in plain["findings"]:
+            for name in ("path", "message"):  # of files whose names are no UTF-8, which no page can send
+                finding[name] = finding[name] and printable(finding[name])
             findings.setdefault(finding["row"], []).append(finding)
         return cls(report, rows, clip_table.findings_summary(plain), findings, complete, dataset)
 
@@ -304,8 +307,8 @@ def fingerprint(folder: Path) -> str:
         if entry.name.startswith(_OWN_OUTPUTS):
             continue
         digest.update(os.fsencode(entry.name) + b"\0")
-        if entry.name.lower().endswith((".csv", ".txt", ".json", ".jsonl", ".tsv")) or entry.is_dir():
-            with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere, or gone since
+        with contextlib.suppress(OSError):  # a link that leads nowhere or to itself, or gone since
+            if entry.name.lower().endswith((".csv", ".txt", ".json", ".jsonl", ".tsv")) or entry.is_dir():
                 stat = entry.stat()
                 digest.update(f"{stat.st_mtime_ns} {stat.st_size}".encode())
     return digest.hexdigest()

@@ -43,7 +43,8 @@ def lying_in(roots: Iterable[Path], limit: int = 50) -> list[Path]:
         if not root.is_dir():
             continue
         for entry in sorted(root.iterdir()):
-            if entry.is_dir() and any((entry / name).exists() for name in _MANIFESTS):
+            # A name that is no UTF-8 can't be sent to a browser.
+            if entry.name.isprintable() and entry.is_dir() and any((entry / name).exists() for name in _MANIFESTS):
                 found.append(entry)
                 if len(found) == limit:
                     return found

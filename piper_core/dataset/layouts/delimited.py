@@ -51,7 +51,7 @@ def read_delimited(
     `first_number` is what its rows are numbered after. Raises DatasetError.
     """
     shown = metadata_path.relative_to(folder).as_posix()
-    lines = read_lines(metadata_path, shown)
+    lines = read_lines(metadata_path, folder)
     read = Rows("", metadata_path, findings=renumbered(lines.findings, first_number))
     delimiter = _delimiter(lines.lines, index, prefix, shown)
     records = list(_records(lines.lines, delimiter, read, first_number))
@@ -74,7 +74,7 @@ def read_delimited(
 
 def read_columns(metadata_path: Path) -> Records:
     """The rows of a file separated by '|' as they stand: line number, columns. Raises DatasetError."""
-    return list(_records(read_lines(metadata_path).lines, "|", Rows("", metadata_path)))
+    return list(_records(read_lines(metadata_path, metadata_path.parent).lines, "|", Rows("", metadata_path)))
 
 
 def _by_header(records: Records, header: _Columns, read: Rows, delimiter: str) -> None:

@@ -26,7 +26,7 @@ def read_json_lines(folder: Path, metadata_path: Path, prefix: str = "", first_n
     Raises DatasetError.
     """
     shown = metadata_path.relative_to(folder).as_posix()
-    lines = read_lines(metadata_path, shown)
+    lines = read_lines(metadata_path, folder)
     read = Rows("", metadata_path, findings=renumbered(lines.findings, first_number), ids_are_file_names=True)
     found = False
     for number, entry in _entries(lines.lines, read, shown, first_number):

@@ -96,8 +96,7 @@ def _seconds(text: str) -> float:
 
 def _pairs(folder: Path, path: Path, read: Rows, *, rows: bool = False) -> list[tuple[int, str, str]]:
     """Line number, id and the rest of each line. The findings keep their line numbers where the lines are the rows."""
-    shown = path.relative_to(folder).as_posix()
-    lines = read_lines(path, shown)
+    lines = read_lines(path, folder)
     for finding in lines.findings:
         read.findings.append(finding if rows else finding.__class__(**{**finding.to_dict(), "row": None}))
     pairs = []

@@ -22,7 +22,7 @@ def read_mycroft(folder: Path, metadata_paths: Sequence[Path]) -> Rows:
     for path in metadata_paths:
         inside = path.relative_to(folder)
         prefix = "" if inside.parent == Path() else inside.parent.as_posix() + "/"
-        lines = read_lines(path, inside.as_posix())
+        lines = read_lines(path, folder)
         read.findings += renumbered(lines.findings, first_number)
         for number, line in enumerate(lines.lines, start=first_number + 1):
             if not line.strip():

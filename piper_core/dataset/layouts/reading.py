@@ -38,7 +38,7 @@ def read_dataset(folder: Path, metadata: str | None = None) -> Dataset:
         return _read(Path(folder), metadata)
     except OSError as error:
         raise DatasetError(
-            f"{folder} can't be read ({error.strerror}: {error.filename}); check its permissions."
+            f"{folder} can't be read ({error.strerror or error}: {error.filename}); check its permissions."
         ) from error
     finally:
         if collects:
@@ -107,6 +107,9 @@ def _recognised(folder: Path, *, whole: bool) -> tuple[Rows, AudioIndex]:
         return bare, AudioIndex(folder, ("",))
     if not any(folder.iterdir()):
         raise DatasetError(f"{folder} is empty; it needs metadata.csv and a folder wavs/ with the recordings.")
+    for name in METADATA_NAMES:
+        if (folder / name).exists():
+            raise DatasetError(f"{name} in {folder} is no file but a folder, a pipe or a device; put a file there.")
     raise DatasetError(
         f"{folder} has no metadata.csv; write one with a line `id|text` for every recording, and put those in wavs/."
         " (Other layouts that are read: VCTK, Mycroft, NeMo, AudioFolder, Kaldi, and a .txt beside each recording.)"

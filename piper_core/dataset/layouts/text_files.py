@@ -201,6 +201,13 @@ class _LeadsOutside(ValueError):
     """A text file that lies elsewhere."""
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _walk(root: Path, inside: str = "", depth: int = 0, seen: set[str] | None = None) -> Iterator[_Folder]:
     """`root` and the folders beneath, hidden ones aside, by name. Linked folders are walked through once."""
     seen = set() if seen is None else seen
@@ -225,7 +232,7 @@ def _walk(root: Path, inside: str = "", depth: int = 0, seen: set[str] | None = 
             elif suffix.lower() in TEXT_SUFFIXES:
                 if suffix.lower() == ".txt" or stem not in texts:
                     texts[stem] = name
-            elif depth < _MAX_DEPTH and entry.is_dir():
+            elif depth < _MAX_DEPTH and _is_folder(entry):
                 folders.append(name)
     yield _Folder(inside, audio, texts)
     for name in sorted(folders):
