@@ -46,7 +46,7 @@ class Bed:
 
     def write(self) -> None:
         text = "".join(self.delimiter.join(row) + "\n" for row in self.rows)
-        (self.folder / "metadata.csv").write_bytes(text.encode(self.encoding))
+        (self.folder / "metadata.csv").write_bytes(text.encode(self.encoding, "surrogateescape"))
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class Found:
     severities: tuple[str, ...]
     values: tuple[float, ...]
     unit: str
+    limits: tuple[str, ...] = ()
+    """Keys of the limits that were crossed."""
 
 
 def bed(data: Path, folder: Path, clips: int = CLIPS) -> Bed:
@@ -118,7 +120,9 @@ def look(planting: Planting, data: Path) -> Found:
         found = len(planting.clips) if own else 0
     units = dict.fromkeys(finding.unit for finding in own)
     values = tuple(finding.value for finding in own if finding.value is not None)
-    return Found(planting, found, tuple(dict.fromkeys(one.severity for one in own)), values, ", ".join(units))
+    severities = tuple(dict.fromkeys(one.severity for one in own))
+    limits = tuple(dict.fromkeys(one.limit for one in own if one.limit is not None))
+    return Found(planting, found, severities, values, ", ".join(units), limits)
 
 
 def plantings() -> Iterator[Planting]:
@@ -139,7 +143,7 @@ def _of_sound() -> Iterator[Planting]:
         yield _wave("noise", f"white noise, SNR {snr_db} dB", _with_noise(snr_db), must=snr_db <= 15)
     for rate in (16000, 11025, 8000):
         yield _wave("bandwidth", f"{rate:,} Hz made 22,050 Hz", _through(rate))
-    for rate in (16000, 8000):
+    for rate in (44100, 16000, 8000):
         yield _wave("sample-rate", f"stored with {rate:,} Hz", _at(rate))
     for seconds in (0.3, 0.8, 1.5, 3.0, 5.0):
         yield _wave("edge-silence", f"{seconds:g} s at both ends", _padded(seconds), must=seconds >= 1.5)
@@ -147,11 +151,16 @@ def _of_sound() -> Iterator[Planting]:
         yield _wave("internal-pause", f"{seconds:g} s in the middle", _paused(seconds), must=seconds > 2)
     for gain_db in (6, 12, 20, -12, -20):
         yield _wave("loudness", f"{gain_db:+d} dB", _scaled(10 ** (gain_db / 20)), must=abs(gain_db) >= 12)
+    for gain_db in (5, -2, -10):
+        change = _scaled(10 ** (gain_db / 20))
+        yield _whole_set("loudness", f"the whole set {gain_db:+d} dB", change, must=gain_db < 0)
+    for snr_db in (40, 20):
+        yield _whole_set("noise", f"white noise in the whole set, SNR {snr_db} dB", _with_noise(snr_db))
     for offset in (0.002, 0.02, 0.05, 0.2):
         yield _wave("dc-offset", f"{100 * offset:g} % of full scale", _shifted(offset), must=offset >= 0.02)
     for seconds in (0.2, 0.35, 0.6):
         yield _wave("duration", f"cut to {seconds:g} s", _cut(seconds), must=seconds < 0.4)
-    for seconds in (14, 16, 40):
+    for seconds in (14, 16, 40, 610):
         yield _wave("duration", f"repeated to {seconds} s", _repeated(seconds), must=seconds > 15)
     for level_db in (-50, -66, -120):
         yield _wave("silent", f"{level_db} dB", _scaled(10 ** (level_db / 20)), must=level_db < -50)
@@ -205,15 +214,24 @@ def _of_files() -> Iterator[Planting]:
     yield Planting("path-escape", "../ before the id", _escape, about_set=True)
     yield Planting("columns", "a column too few", _one_column, about_set=True)
     yield Planting("quote", "a quote that is never closed", _open_quote)
-    yield Planting("metadata-format", "Latin-1", _latin, must=False, about_set=True)
-    yield Planting("metadata-format", "UTF-16", _encoded("utf-16"), must=False, about_set=True)
-    yield Planting("metadata-format", "tabs", _tabs, must=False, about_set=True)
+    yield Planting("metadata-format", "Latin-1", _latin, about_set=True)
+    yield Planting("metadata-format", "UTF-16", _encoded("utf-16"), about_set=True)
+    yield Planting("metadata-format", "tabs", _tabs, about_set=True)
+    yield Planting("metadata-format", "a line that is not in the encoding of the rest", _odd_line, about_set=True)
+    yield Planting("dataset-size", "one clip", _alone, clips=(0,), about_set=True)
     yield Planting("dataset-size", f"{CLIPS} clips, two minutes", lambda *_: None, about_set=True)
-    yield Planting("pitch", "a clip of another voice", _other_voice, must=False)
+    yield Planting("pitch", "a clip of another voice", _other_voice)
 
 
 def _wave(code: str, strength: str, change: Wave, *, must: bool = True, subtype: str = "PCM_16") -> Planting:
     return Planting(code, strength, lambda ground, index: _resave(ground.wav(index), change, subtype), must)
+
+
+def _whole_set(code: str, strength: str, change: Wave, *, must: bool = True) -> Planting:
+    def plant(ground: Bed, index: int) -> None:
+        _resave(ground.wav(index), change, "PCM_16")
+
+    return Planting(code, strength, plant, must, clips=tuple(range(CLIPS)), about_set=True)
 
 
 def _text(
@@ -391,6 +409,17 @@ def _encoded(encoding: str) -> Callable[[Bed, int], None]:
     return plant
 
 
+def _odd_line(ground: Bed, index: int) -> None:
+    """Accents throughout, so that the file is UTF-8, and a byte in this row that is none."""
+    for row in ground.rows:
+        row[1] = row[1].replace("e", "\u00e9")
+    ground.rows[index][1] += "\udce9"
+
+
+def _alone(ground: Bed, _: int) -> None:
+    del ground.rows[1:]
+
+
 def _tabs(ground: Bed, _: int) -> None:
     ground.delimiter = "\t"
 
@@ -402,7 +431,7 @@ def _other_voice(ground: Bed, index: int) -> None:
 
 def table(found: list[Found]) -> str:
     """Markdown: a row a planting."""
-    lines = ["| code | planted | found | as | value |", "|---|---|---|---|---|"]
+    lines = ["| code | planted | found | as | value | by limit |", "|---|---|---|---|---|---|"]
     for one in found:
         planted = one.planting
         values = sorted({f"{value:.3g}" for value in one.values}, key=float)
@@ -410,6 +439,7 @@ def table(found: list[Found]) -> str:
         lines.append(
             f"| {planted.code} | {planted.strength}{'' if planted.must else ' (weak)'} |"
             f" {one.found} of {len(planted.clips)} | {', '.join(one.severities)} | {f'{shown} {one.unit}'.strip()} |"
+            f" {', '.join(f'`{limit}`' for limit in one.limits)} |"
         )
     return "\n".join(lines)
 
