@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,19 @@ _STREAMED = (0, 0xFFFFFFFF)
 """Lengths written by programs that could not go back to fill them in."""
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"  # Sony Wave64's name of the chunk of samples
 _MOST_CHUNKS, _LONGEST_CHUNK = 1000, 1 << 48
+
+
+@dataclass(frozen=True)
+class AudioHeader:
+    """What the header says; whether it is true shows only in decoding."""
+
+    duration_s: float
+    sample_rate: int
+    """Hertz."""
+    channels: int
+    format: str
+    subtype: str
+    size_bytes: int
 
 
 def cut_off(path: Path) -> str | None:

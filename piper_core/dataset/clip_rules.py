@@ -32,6 +32,8 @@ class Clip:
     """Median F0; None where it was not measured or nothing is voiced."""
     transcript_cost: float | None = None
     """How badly text and audio agree: higher is worse; None where it was not asked for."""
+    text_crashes: bool = False
+    """espeak-ng ends the process that gives it this text."""
 
     @property
     def place(self) -> tuple[str, float]:

@@ -15,7 +15,8 @@ import numpy as np
 import soundfile
 
 from piper_core.dataset import ffmpeg
-from piper_core.dataset.audio_header import cut_off
+from piper_core.dataset.audio_header import AudioHeader, cut_off
+from piper_core.dataset.flac import decode_flac
 
 MAX_CLIP_S = 600.0
 """Longer files are no clips; they are not decoded beyond this."""
@@ -37,19 +38,6 @@ class Unreadable:
     """A file that can't be decoded to its end, and why."""
 
     reason: str
-
-
-@dataclass(frozen=True)
-class AudioHeader:
-    """What the header says; whether it is true shows only in decoding."""
-
-    duration_s: float
-    sample_rate: int
-    """Hertz."""
-    channels: int
-    format: str
-    subtype: str
-    size_bytes: int
 
 
 def read_header(path: Path, offset_s: float = 0.0, length_s: float | None = None) -> AudioHeader | Unreadable:
@@ -140,6 +128,9 @@ def decode(
             return Unreadable(problem)
         if ffmpeg.is_for_ffmpeg(path):
             return _decode_foreign(path, size_bytes, max_s, offset_s, length_s)
+        quickly = decode_flac(path, size_bytes, max_s) if offset_s == 0 and length_s is None else None
+        if quickly is not None:
+            return quickly
         with soundfile.SoundFile(str(path)) as file:
             header = _checked_header(file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes)
             if isinstance(header, Unreadable):

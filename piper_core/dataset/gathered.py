@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from piper_core.dataset import text
 from piper_core.dataset.audio import AudioHeader, ClipMeasurements, Unreadable, read_header
+from piper_core.dataset.batches import Span
 from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.kept_measurements import KeptMeasurements, SpokenText, Stamp, clip_key
 from piper_core.dataset.layouts import Dataset
 from piper_core.dataset.plain_header import plain_header
-from piper_core.dataset.workers import Span
 
 Measured = ClipMeasurements | AudioHeader | Unreadable
 
@@ -77,15 +76,9 @@ class Gathered:
         if (stamp := self._stamps[index]) is not None:
             self._kept.keep_pitch(self._keys[index], stamp, pitch_hz)
 
-    def speak(self, index: int) -> None:
-        """Turn a clip's text into phonemes, if that was not done yet. Raises TextError."""
-        said = self.dataset.utterances[index].text
-        if self.language is None or said in self._spoken:
-            return
-        encoded = text.encode(said, self.language)
-        spoken = SpokenText(
-            "".join(encoded.phonemes), "".join(encoded.unknown), sum(map(str.isalpha, encoded.phonemes))
-        )
+    def take_text(self, said: str, spoken: SpokenText) -> None:
+        """What was spoken just now."""
+        assert self.language is not None
         self._spoken[said] = spoken
         self._kept.keep_text(said, self.language, spoken)
 
@@ -127,11 +120,12 @@ class Gathered:
             if place not in known:
                 self._kept.keep_audit(self._keys[index], of, cost)
 
-    def unspoken(self) -> list[int]:
-        """Clips whose texts have no phonemes yet."""
+    def unspoken(self) -> list[str]:
+        """Texts that have no phonemes yet, each once."""
         if self.language is None:
             return []
-        return [index for index, said in enumerate(self.dataset.utterances) if said.text not in self._spoken]
+        texts = dict.fromkeys(said.text for said in self.dataset.utterances)
+        return [text for text in texts if text not in self._spoken]
 
     def clips(self) -> list[Clip]:
         """As the rules take them."""
@@ -141,7 +135,12 @@ class Gathered:
         clips = []
         for said, path, measured, pitch_hz, cost in known:
             spoken = self._spoken.get(said.text, _NOT_SPOKEN)
-            clips.append(Clip(said, path, measured, (*spoken.unknown,), spoken.count, spoken.phonemes, pitch_hz, cost))
+            clips.append(
+                Clip(
+                    said, path, measured, (*spoken.unknown,), spoken.count, spoken.phonemes, pitch_hz, cost,
+                    spoken.crashes,
+                )
+            )  # fmt: skip
         return clips
 
 

@@ -6,6 +6,7 @@ What is known is told as it comes, in a random order, so that the first hundred 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -13,21 +14,22 @@ from pathlib import Path
 
 from piper_core.dataset import text
 from piper_core.dataset.audio import ClipMeasurements, Unreadable, has_librosa
-from piper_core.dataset.checks import CHECKS, Check, moved
-from piper_core.dataset.gathered import Gathered
-from piper_core.dataset.judgement import judge
-from piper_core.dataset.kept_measurements import KeptMeasurements
-from piper_core.dataset.layouts import Dataset, read_dataset
-from piper_core.dataset.progress import InspectionProgress, PartialInspection, Stage, Telling
-from piper_core.dataset.report import DatasetReport
-from piper_core.dataset.workers import (
-    Workers,
-    dask_workers,
+from piper_core.dataset.batches import (
+    crashed,
     measure_spans,
     measure_spans_with_pitch,
     pitch_of_spans,
-    threads,
+    speak_texts,
 )
+from piper_core.dataset.checks import CHECKS, Check, moved
+from piper_core.dataset.cluster import cluster
+from piper_core.dataset.gathered import Gathered
+from piper_core.dataset.judgement import judge
+from piper_core.dataset.kept_measurements import KeptMeasurements, SpokenText
+from piper_core.dataset.layouts import Dataset, read_dataset
+from piper_core.dataset.progress import InspectionProgress, PartialInspection, Stage, Telling
+from piper_core.dataset.report import DatasetReport
+from piper_core.dataset.workers import Workers, processes
 from piper_core.system.cores import cores
 
 __all__ = ["InspectionProgress", "PartialInspection", "Stage", "inspect"]
@@ -90,17 +92,17 @@ def inspect(
 
         telling = Telling(len(gathered.paths), report, on_progress, on_partial)
         _read_headers(gathered, telling)
+        with processes(jobs or cores()) as local:
+            _speak(gathered, telling, local)
         decodes = validate_audio and (not gathered.unheard() or has_librosa())
         if decodes:
-            with dask_workers(dask, folder.absolute()) if dask else threads(jobs or cores()) as workers:
+            with cluster(dask, folder.absolute()) if dask else processes(jobs or cores()) as workers:
                 # Who looks on wants the defects first; who waits for the end wants each file opened once.
                 _listen(gathered, telling, workers, with_pitch=pitch and on_partial is None)
-                _speak(gathered, telling)
                 if pitch:
                     _find_pitch(gathered, telling, workers)
         elif validate_audio:
             not_checked.append(f"librosa is not installed (pip install librosa), so {NOT_DECODED}.")
-        _speak(gathered, telling)
         if audit:
             not_checked += _audit(gathered, telling, jobs or cores())
     finally:
@@ -131,8 +133,24 @@ def _read_headers(gathered: Gathered, telling: Telling) -> None:
         telling.partial(now=True)
 
 
+def _speak(gathered: Gathered, telling: Telling, workers: Workers) -> None:
+    """Phonemes of all texts that have none yet."""
+    wanted = gathered.unspoken()
+    if not wanted:
+        return
+    assert gathered.language is not None
+    telling.begin("texts", len(gathered.paths) - len(wanted))
+
+    def take(places: list[int], results: list[SpokenText]) -> None:
+        for place, spoken in zip(places, results, strict=True):
+            gathered.take_text(wanted[place], spoken)
+
+    speak = functools.partial(speak_texts, gathered.language)
+    workers.look(speak, wanted, take, telling.tell, lambda _: SpokenText("", "", None, crashes=True))
+
+
 def _listen(gathered: Gathered, telling: Telling, workers: Workers, with_pitch: bool) -> None:
-    """Measure all clips that the cache does not know, and make phonemes while the workers decode."""
+    """Measure all clips that the cache does not know."""
     wanted = gathered.unheard()
     random.Random(_ORDER_SEED).shuffle(wanted)
     telling.begin("signal", len(gathered.paths) - len(wanted))
@@ -141,18 +159,17 @@ def _listen(gathered: Gathered, telling: Telling, workers: Workers, with_pitch: 
     def take(places: list[int], results: list[ClipMeasurements | Unreadable]) -> None:
         for place, result in zip(places, results, strict=True):
             gathered.take_measurement(wanted[place], result)
-            gathered.speak(wanted[place])
 
     def take_both(places: list[int], results: list[tuple[ClipMeasurements | Unreadable, float | None]]) -> None:
-        take(places, [measured for measured, _ in results])
         for place, (measured, pitch_hz) in zip(places, results, strict=True):
+            gathered.take_measurement(wanted[place], measured)
             if isinstance(measured, ClipMeasurements):
                 gathered.take_pitch(wanted[place], pitch_hz)
 
     if with_pitch:
-        workers.look(measure_spans_with_pitch, spans, take_both, telling.tell)
+        workers.look(measure_spans_with_pitch, spans, take_both, telling.tell, lambda span: (crashed(span), None))
     else:
-        workers.look(measure_spans, spans, take, telling.tell)
+        workers.look(measure_spans, spans, take, telling.tell, crashed)
 
 
 def _find_pitch(gathered: Gathered, telling: Telling, workers: Workers) -> None:
@@ -171,7 +188,7 @@ def _find_pitch(gathered: Gathered, telling: Telling, workers: Workers) -> None:
         for place, pitch_hz in zip(places, results, strict=True):
             gathered.take_pitch(wanted[place], pitch_hz)
 
-    workers.look(pitch_of_spans, [gathered.span(index) for index in wanted], take, telling.tell)
+    workers.look(pitch_of_spans, [gathered.span(index) for index in wanted], take, telling.tell, lambda _: None)
 
 
 def _audit(gathered: Gathered, telling: Telling, jobs: int) -> list[str]:
@@ -187,17 +204,6 @@ def _audit(gathered: Gathered, telling: Telling, jobs: int) -> list[str]:
     telling.begin("audit", 0)
     gathered.audit(jobs, telling.progress)
     return []
-
-
-def _speak(gathered: Gathered, telling: Telling) -> None:
-    """Phonemes of the texts that have none yet: of missing clips, or of all where no clip is heard."""
-    wanted = gathered.unspoken()
-    if not wanted:
-        return
-    telling.begin("texts", len(gathered.paths) - len(wanted))
-    for done, index in enumerate(wanted, start=1):
-        gathered.speak(index)
-        telling.progress(done)
 
 
 @contextlib.contextmanager

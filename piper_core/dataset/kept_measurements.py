@@ -29,7 +29,7 @@ _TABLES = {
     "clips": f"{_STAMPED}, problem, {', '.join(_KEPT)}",
     "pitches": f"{_STAMPED}, pitch_hz",
     "audits": "clip BLOB PRIMARY KEY, of BLOB, transcript_cost",
-    "texts": "text BLOB, language, phonemes, unknown, phoneme_count, PRIMARY KEY (text, language)",
+    "texts": "text BLOB, language, phonemes, unknown, phoneme_count, crashes INTEGER, PRIMARY KEY (text, language)",
 }
 _VERSION = zlib.crc32(repr((_FORMAT, MEASURE_VERSION, _TABLES)).encode()) >> 1
 """SQLite keeps it as `user_version`, with a sign."""
@@ -45,6 +45,8 @@ class SpokenText:
     """Those that a Piper voice has no id for, in the order they come."""
     count: int | None
     """Of the phonemes, spaces and punctuation aside; stress and length count. None: not known."""
+    crashes: bool = False
+    """espeak-ng ends the whole process that gives it this text: so would the training."""
 
 
 class KeptMeasurements:
@@ -125,12 +127,17 @@ class KeptMeasurements:
 
     def spoken_texts(self, language: str) -> dict[str, SpokenText]:
         """Every text whose phonemes in `language` are known."""
-        rows = self._rows("SELECT text, phonemes, unknown, phoneme_count FROM texts WHERE language = ?", language)
-        return {text.decode(errors="surrogatepass"): SpokenText(*spoken) for text, *spoken in rows}
+        rows = self._rows(
+            "SELECT text, phonemes, unknown, phoneme_count, crashes FROM texts WHERE language = ?", language
+        )
+        return {
+            text.decode(errors="surrogatepass"): SpokenText(phonemes, unknown, count, bool(crashes))
+            for text, phonemes, unknown, count, crashes in rows
+        }
 
     def keep_text(self, text: str, language: str, spoken: SpokenText) -> None:
         """For the next inspection."""
-        self._keep("texts", (_key(text), language, spoken.phonemes, spoken.unknown, spoken.count))
+        self._keep("texts", (_key(text), language, spoken.phonemes, spoken.unknown, spoken.count, spoken.crashes))
 
     def close(self) -> str | None:
         """Write what is new, after a stopped inspection too. A sentence where that can't be done, else None."""

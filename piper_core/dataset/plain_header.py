@@ -9,7 +9,7 @@ import os
 import stat
 import struct
 
-from piper_core.dataset.decoding import AudioHeader
+from piper_core.dataset.audio_header import AudioHeader
 
 _HEAD_BYTES = 4096
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -36,7 +36,7 @@ def plain_header(path: str) -> AudioHeader | None:
         os.close(file)
     header = None
     if head[:4] == b"fLaC":
-        header = _flac(head, status.st_size)
+        header = flac_header(head, status.st_size)
     elif head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         header = _wav(head, status.st_size)
     if header is None or not _RATES_HZ[0] <= header.sample_rate <= _RATES_HZ[1]:
@@ -44,8 +44,11 @@ def plain_header(path: str) -> AudioHeader | None:
     return header if 0 < header.duration_s <= _LONGEST_S else None
 
 
-def _flac(head: bytes, size_bytes: int) -> AudioHeader | None:
-    """Its first block is STREAMINFO (RFC 9639, section 8.2): 20 bits rate, 3 channels, 5 width, 36 samples."""
+def flac_header(head: bytes, size_bytes: int) -> AudioHeader | None:
+    """What the first bytes of a FLAC file, 42 at least, say; None where anything is odd.
+
+    Its first block is STREAMINFO (RFC 9639, section 8.2): 20 bits rate, 3 channels, 5 width, 36 samples.
+    """
     if len(head) < 42 or head[4] & 0x7F or head[5:8] != b"\0\0\x22":
         return None
     packed = int.from_bytes(head[18:26], "big")

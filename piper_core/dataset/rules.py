@@ -118,7 +118,10 @@ def _text_findings(
     found = []
     for clip, key in zip(clips, keys, strict=True):
         text = clip.utterance.text
-        if not key:
+        if clip.text_crashes:
+            message = "espeak-ng crashes on the text, and the training would with it: write it without rare characters."
+            found.append(clip.finding(checks["text-symbols"], message, severity="error"))
+        elif not key:
             message = f"The text holds no letters ({text[:20]})." if text else "The text is empty."
             found.append(clip.finding(checks["empty-text"], message))
         elif odd := oddities(text, script):

@@ -1,38 +1,31 @@
-"""Who looks at the clips: threads of this process, or the machines of a dask.distributed scheduler.
+"""Who looks at the clips: processes of our own, which may die of a clip without taking anybody along.
 
-Batches of clips go out, results come back as they are ready. Both do the same pure functions on a path.
+Batches go out, results come back as they are ready. A thread for each core would not do: between the loops that let go
+of Python's lock, threads wait for each other for a quarter of the time on two cores, and for most of it on many.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
-
-from piper_core.dataset.audio import (
-    MEASURE_VERSION,
-    AudioError,
-    ClipMeasurements,
-    Unreadable,
-    has_librosa,
-    load_clip,
-    measure,
-    measure_with_pitch,
-)
-from piper_core.dataset.pitch import median_pitch
+from typing import Any, TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Span = tuple[str, float, float | None]
-"""A clip to look at: its file's absolute path, where in it the clip starts, and how long it is (None: to the end)."""
 MOST_IN_A_BATCH = 32
 _AHEAD = 3
 """Batches under way for each worker: one that is looked at, and the next ones waiting."""
-_CONNECT_S = 10
-_RETRIES = 2
+_IDLE_S = 30
+"""A worker that has nothing to do for so long ends; it holds about 120 MB."""
+_WATCH_S = 1.0
+_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
 class WorkersError(ValueError):
@@ -52,11 +45,13 @@ class Workers:
         items: Sequence[Item],
         take: Callable[[list[int], list[Result]], None],
         tell: Callable[[int], None],
+        died: Callable[[Item], Result],
     ) -> None:
         """`take(indices, results)` for every batch of `items`, in the calling thread and in the order they come.
 
-        `tell(done)` follows each. When it raises (so that the work stops), or Ctrl-C comes, what the threads are at is
-        still taken: nothing that was looked at is lost.
+        `tell(done)` follows each. When it raises (so that the work stops), or Ctrl-C comes, what the workers are at is
+        still taken: nothing that was looked at is lost. When a process dies, what was under way is looked at again, an
+        item at a time; for one that a process dies of then, `died` gives the result.
         """
         size = max(1, min(MOST_IN_A_BATCH, len(items) // (self.slots * 8)))
         batches = iter(range(0, len(items), size))
@@ -69,9 +64,20 @@ class Workers:
                     running[self.executor.submit(look, [items[i] for i in indices])] = indices
                 if not running:
                     return
+                suspects: list[int] = []
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    take(running[future], future.result())
-                    done += len(running.pop(future))
+                    indices = running.pop(future)
+                    try:
+                        results = future.result()
+                    except BrokenExecutor:
+                        suspects += indices
+                        continue
+                    take(indices, results)
+                    done += len(indices)
+                    tell(done)
+                for index in suspects:
+                    take([index], [self._alone(look, items[index], died)])
+                    done += 1
                     tell(done)
         except BaseException:
             started = [future for future in running if not future.cancel()]
@@ -80,85 +86,91 @@ class Workers:
                     take(running[future], future.result())
             raise
 
+    def _alone(self, look: Callable[[list[Item]], list[Result]], item: Item, died: Callable[[Item], Result]) -> Result:
+        try:
+            (result,) = self.executor.submit(look, [item]).result()
+        except BrokenExecutor:
+            try:
+                self.executor.submit(look, []).result()
+            except BrokenExecutor as error:
+                raise WorkersError(
+                    "The processes that look at the clips die as soon as they start, as they do when memory runs out;"
+                    f" close other programs and inspect again. ({error})"
+                ) from None
+            return died(item)
+        return result
 
-def measure_spans(spans: list[Span]) -> list[ClipMeasurements | Unreadable]:
-    """Each clip measured: what a worker does with a batch."""
-    return [measure(Path(path), offset_s, length_s) for path, offset_s, length_s in spans]
+
+class _Processes(Executor):
+    """loky's worker processes, started anew when they broke down.
+
+    They are no forks (another thread may hold any lock at that moment) and don't run this program's main module again;
+    they import what a batch needs, once. Ctrl-C is ours to answer, not theirs.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._pool = self._start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with self._lock, _interrupts_held():
+            try:
+                return cast(Future[Any], self._pool.submit(fn, *args, **kwargs))
+            except BrokenExecutor:
+                self._pool = self._start()
+                return cast(Future[Any], self._pool.submit(fn, *args, **kwargs))
+
+    def _start(self) -> Any:
+        from loky import ProcessPoolExecutor
+
+        return ProcessPoolExecutor(
+            self._jobs, timeout=_IDLE_S, env=_ONE_THREAD, initializer=_follow, initargs=(os.getpid(),)
+        )
 
 
-def measure_spans_with_pitch(spans: list[Span]) -> list[tuple[ClipMeasurements | Unreadable, float | None]]:
-    """Each clip measured, its pitch in the same decode."""
-    return [measure_with_pitch(Path(path), offset_s, length_s) for path, offset_s, length_s in spans]
+def _follow(parent: int) -> None:
+    """End this process soon after its parent, whatever ended that."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="follow", daemon=True).start()
 
 
-def pitch_of_spans(spans: list[Span]) -> list[float | None]:
-    """Each clip's median pitch in Hz; None where there is none, or no clip."""
-    return [_pitch(Path(path), offset_s, length_s) for path, offset_s, length_s in spans]
-
-
-def _pitch(path: Path, offset_s: float, length_s: float | None) -> float | None:
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that is started here never sees Ctrl-C; we do, a moment later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return median_pitch(*load_clip(path, offset_s=offset_s, length_s=length_s))
-    except AudioError:  # it could be read a moment ago: the next inspection tells that the file has changed
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@functools.cache
+def _kept_processes(jobs: int) -> _Processes | None:
+    try:
+        return _Processes(jobs)
+    except (ImportError, OSError):  # no loky, or a system without semaphores
         return None
 
 
 @contextmanager
-def threads(jobs: int) -> Iterator[Workers]:
-    """`jobs` threads: decoding and Fourier transforms let go of Python's lock."""
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="inspect") as pool:
-        yield Workers(pool, jobs)
+def processes(jobs: int) -> Iterator[Workers]:
+    """`jobs` processes, kept for the next inspection as long as `_IDLE_S`; threads where a system lets us have none."""
+    kept = _kept_processes(jobs)
+    if kept is not None:
+        yield Workers(kept, jobs)
+        return
+    with threads(jobs) as workers:
+        yield workers
 
 
 @contextmanager
-def dask_workers(address: str, folder: Path) -> Iterator[Workers]:
-    """The workers of a dask.distributed scheduler, at `address` (`tcp://host:8786`) or named by its scheduler file.
-
-    Each has to see the dataset under the same path, and to import this same piper_core. What a lost worker was at, the
-    others do. Raises WorkersError.
-    """
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError:
-        raise WorkersError(
-            "dask.distributed is not installed; install it with: pip install distributed (or inspect without --dask)."
-        ) from None
-    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-    try:
-        client = Client(**where, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:  # TimeoutError is an OSError
-        raise WorkersError(
-            f"There is no dask scheduler at {address} ({error}); start one with: dask scheduler."
-        ) from None
-    with client:
-        slots = sum(client.nthreads().values())
-        if not slots:
-            raise WorkersError(
-                f"The dask scheduler at {address} has no workers; start some with: dask worker {address}"
-            )
-        _check_workers(client, folder)
-        try:
-            yield Workers(client.get_executor(pure=False, retries=_RETRIES), slots)
-        except KilledWorker as error:
-            raise WorkersError(f"The dask workers died over the same clips again and again. {error}") from None
-
-
-def _check_workers(client: Any, folder: Path) -> None:
-    try:
-        said = client.run(_what_a_worker_has, str(folder))
-    except ImportError as error:
-        raise WorkersError(
-            f"A dask worker can't import what it needs ({error}); install the project's requirements there, and start"
-            " it in the project's folder with PYTHONPATH=. set."
-        ) from None
-    for worker, (version, sees, hears) in said.items():
-        if version != MEASURE_VERSION:
-            raise WorkersError(f"The dask worker {worker} measures with another version of Piper Studio; update it.")
-        if not sees:
-            raise WorkersError(f"The dask worker {worker} sees no {folder}; mount it there under that very path.")
-        if not hears:
-            raise WorkersError(f"librosa is not installed for the dask worker {worker} (pip install librosa).")
-
-
-def _what_a_worker_has(folder: str) -> tuple[int, bool, bool]:
-    return MEASURE_VERSION, Path(folder).is_dir(), has_librosa()
+def threads(jobs: int) -> Iterator[Workers]:
+    """`jobs` threads of this process: decoding and Fourier transforms let go of Python's lock."""
+    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="inspect") as pool:
+        yield Workers(pool, jobs)

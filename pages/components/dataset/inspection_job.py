@@ -158,7 +158,7 @@ class InspectionJob:
     """One inspection in a thread of its own, and, when asked for, the audit of its transcripts after it.
 
     `seen` is what is known by now and `news` counts how often that changed; once `done`, `problem` says what ended it
-    early: DatasetError, TextError, OSError or InspectionStopped.
+    early: DatasetError, TextError, WorkersError, OSError or InspectionStopped.
     """
 
     def __init__(self, request: InspectionRequest, limits: Mapping[str, float]) -> None:

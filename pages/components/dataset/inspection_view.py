@@ -11,6 +11,7 @@ from piper_core.dataset.audit import audit_problem
 from piper_core.dataset.inspection import Stage
 from piper_core.dataset.layouts import DatasetError
 from piper_core.dataset.text import TextError
+from piper_core.dataset.workers import WorkersError
 
 _DOING: dict[Stage, str] = {
     "headers": "Reading headers",
@@ -51,7 +52,7 @@ def show(job: InspectionJob, news: int) -> None:
     problem = job.problem
     if isinstance(problem, InspectionStopped):
         st.warning("The inspection was stopped: what it had not come to is not checked.", icon=":material/stop_circle:")
-    elif isinstance(problem, (DatasetError, TextError, OSError)):
+    elif isinstance(problem, (DatasetError, TextError, WorkersError, OSError)):
         st.error(str(problem))
     elif problem is not None:
         raise problem
