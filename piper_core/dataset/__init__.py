@@ -7,7 +7,8 @@ The way of the data, a module a step:
 - `layouts`     a folder -> `Dataset` of `Utterance`s: which text belongs to which audio file
                 (`metadata_file` reads lines, `text_encoding` tells how they are encoded, `audio_files` what lies where)
 - `audio`       an audio file -> `ClipMeasurements`, in one decode; clips, mel spectrograms and waveforms to show
-                (`decoding` and `audio_header` open files, whatever they claim, `ffmpeg` those of other formats;
+                (`decoding` and `audio_header` open files, whatever they claim, `flac` the common ones quickly,
+                `ffmpeg` those of other formats;
                 `loudness` is ITU-R BS.1770-4, `silence` finds edges and pauses, `wada` the noise, `bandwidth` what was
                 upsampled, `pitch` how high the voice is; `signal_pass` holds their loops, compiled)
 - `text`        a text -> phonemes and their ids, as Piper makes them; `text_rules` says what is odd about it
@@ -22,7 +23,8 @@ The way of the data, a module a step:
 - `sandbox`     what a limit that is moved would cost: clips, hours, phonemes
 - `inspection`  all of the above for a whole folder, in stages, with progress and what is known so far
                 (`gathered` holds what is known of each clip, `kept_measurements` keeps it for the next time,
-                `workers` are who looks at the clips, `progress` tells how far it is)
+                `batches` is what is done with clips and texts, `workers` are who does it: processes of our own, or in
+                `cluster` other machines; `progress` tells how far it is)
 - `decisions`   what a person decides about clips: keep, leave out, edit, undo; `journal` keeps it beside the dataset
                 (`journal_lines` is the file: appended to, under a lock, by several at once)
 - `audit`       does the text belong to the audio? espeak-ng speaks it (`espeak_voice`); `audit_cepstra` are what is

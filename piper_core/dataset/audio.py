@@ -40,7 +40,7 @@ __all__ = [
     "waveform_envelope",
 ]
 
-MEASURE_VERSION = 5
+MEASURE_VERSION = 6
 """Raised whenever a measurement changes, so that kept ones are made again."""
 RAIL = 0.995
 """Share of full scale at which a sample counts as cut off (Hansen, Stauffer, Xia 2021)."""
@@ -273,9 +273,12 @@ def _clipped_runs(samples: np.ndarray) -> int:
 def _flat_runs(samples: np.ndarray, peak: float) -> int:
     """Runs of three and more samples [N, channels] at the clip's own peak, or 0 where they are too few: a round peak
     holds two at most."""
-    rail = np.abs(samples) >= FLAT * peak
-    if peak <= FLAT_LEAST or np.count_nonzero(rail) < 2 * FLAT_RUNS:
+    if peak <= FLAT_LEAST:
         return 0
+    high, low = samples >= FLAT * peak, samples <= -FLAT * peak
+    if np.count_nonzero(high) + np.count_nonzero(low) < 2 * FLAT_RUNS:
+        return 0
+    rail = high | low
     pairs = rail[1:] & rail[:-1] & (np.signbit(samples[1:]) == np.signbit(samples[:-1]))
     triples = pairs[1:] & pairs[:-1]
     runs = int(np.count_nonzero(triples[1:] & ~triples[:-1]))

@@ -26,20 +26,13 @@ def bandwidth_hz(power: np.ndarray, sample_rate: int) -> float | None:
     peak = float(power[1:].max(initial=0.0))
     if peak <= 0:
         return None
+    from piper_core.dataset.signal_pass import steepest_fall
+
     level_db = 10 * np.log10(np.maximum(power, peak * 1e-15) / peak)
-    above_db = np.maximum.accumulate(level_db[::-1])[::-1]  # the loudest from each bin on
-    sums = np.concatenate(([0.0], np.cumsum(level_db)))
-    edges = np.arange(_LOBE, level_db.size)
-    after = edges + _LOBE + edges // 12
-    edges = edges[after < level_db.size]
-    after = after[: edges.size]
-    below_db = (sums[edges] - sums[edges - _LOBE]) / _LOBE
-    drop_db = np.where(above_db[after] < -RANGE_DB, below_db - above_db[after], 0.0)
-    steepest = int(drop_db.argmax())
-    if drop_db[steepest] < CLIFF_DB:
+    drop_db, before_db = steepest_fall(level_db, _LOBE, -RANGE_DB)
+    if drop_db < CLIFF_DB:
         return sample_rate / 2
-    middle_db = below_db[steepest] - drop_db[steepest] / 2
-    return float(np.flatnonzero(level_db > middle_db)[-1]) * sample_rate / FFT_SIZE
+    return float(np.flatnonzero(level_db > before_db - drop_db / 2)[-1]) * sample_rate / FFT_SIZE
 
 
 def frame_spectra(audio: np.ndarray) -> np.ndarray:

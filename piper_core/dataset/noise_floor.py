@@ -8,6 +8,7 @@ here with a quantile for the minimum.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -27,17 +28,19 @@ def floor_snr_db(spectra: np.ndarray) -> float | None:
 
     Frames of exact zeros are left out: nothing records them.
     """
-    from piper_core.dataset.signal_pass import band_power
+    from piper_core.dataset.signal_pass import band_power, floor_power
 
-    starts = np.linspace(FIRST_BIN, spectra.shape[1], BANDS + 1).astype(np.int64)
     bands = np.empty((len(spectra), BANDS), np.float32)
-    band_power(spectra.view(np.float32), starts, bands)
-    totals = bands.sum(axis=1)
-    if not totals.any():
+    band_power(spectra.view(np.float32), _starts(spectra.shape[1]), bands)
+    frames, total, floor = floor_power(bands, QUIETEST)
+    if not frames:
         return None
-    bands = bands[totals > 0]
-    count = max(1, round(QUIETEST * len(bands)))
-    floor = float(np.partition(bands, count - 1, axis=0)[:count].mean(axis=0, dtype=np.float64).sum())
     if floor <= 0:
         return HIGHEST_DB
-    return min(HIGHEST_DB, 10 * math.log10(float(bands.sum(dtype=np.float64)) / len(bands) / floor) + BIAS_DB)
+    return min(HIGHEST_DB, 10 * math.log10(total / frames / floor) + BIAS_DB)
+
+
+@functools.cache
+def _starts(bins: int) -> np.ndarray:
+    """The first bin of each band, and the one after the last."""
+    return np.linspace(FIRST_BIN, bins, BANDS + 1).astype(np.int64)

@@ -173,6 +173,79 @@ def summed_power(parts, power):
             power[i] += np.float64(row[2 * i] * row[2 * i] + row[2 * i + 1] * row[2 * i + 1])
 
 
+@_compiled("UniTuple(float64, 2)(float64[::1], int64, float64)")
+def steepest_fall(levels, lobe, nothing):
+    """The largest fall of levels [bins] to where nothing more comes, and the level before it.
+
+    That is the mean of the `lobe` bins before an edge; the level behind it is the greatest from `lobe` bins and a
+    twelfth of its place on, and has to be under `nothing`. 0, 0 where there is no fall.
+    """
+    greatest = levels.copy()
+    for i in range(levels.size - 2, -1, -1):
+        greatest[i] = max(greatest[i], greatest[i + 1])
+    fall, before = 0.0, 0.0
+    for edge in range(lobe, levels.size):
+        behind = edge + lobe + edge // 12
+        if behind >= levels.size:
+            break
+        if greatest[behind] < nothing:
+            mean = levels[edge - lobe : edge].sum() / lobe
+            if mean - greatest[behind] > fall:
+                fall, before = mean - greatest[behind], mean
+    return fall, before
+
+
+@_compiled("Tuple((float64, float64, float64))(float32[:, ::1], float64)")
+def floor_power(bands, quietest):
+    """Of power in `bands` [frames, bands]: frames that hold any, the sum of all, and the floor.
+
+    The floor is the sum over the bands of the mean of each one's quietest frames, a share `quietest` of them.
+    """
+    sounding = np.zeros(bands.shape[0], np.bool_)
+    total = 0.0
+    for frame in range(bands.shape[0]):
+        power = 0.0
+        for band in range(bands.shape[1]):
+            power += np.float64(bands[frame, band])
+        sounding[frame] = power > 0
+        total += power
+    frames = np.count_nonzero(sounding)
+    if not frames:
+        return 0.0, 0.0, 0.0
+    count = max(1, round(quietest * frames))
+    floor = 0.0
+    for band in range(bands.shape[1]):
+        powers = np.partition(bands[:, band][sounding], count - 1)
+        for i in range(count):
+            floor += np.float64(powers[i])
+    return float(frames), total, floor / count
+
+
+@_compiled("float64(float64[::1], float64)")
+def percentile(values, share):
+    """As numpy.quantile(values [N >= 1], share)."""
+    place = (values.size - 1) * share
+    below = int(place)
+    above = min(below + 1, values.size - 1)
+    ordered = np.partition(values, above)
+    lower = ordered[:above].max() if above > below else ordered[above]
+    return lower + (place - below) * (ordered[above] - lower)
+
+
+@_compiled("float64(float64[::1], float64)")
+def quietest_power(levels, share):
+    """The mean square of the least of levels [N], a share of those that are not zero; 0 where all are."""
+    heard = levels[levels > 0]
+    if not heard.size:
+        return 0.0
+    count = max(1, round(share * heard.size))
+    least = np.partition(heard, count - 1)
+    power = 0.0
+    for i in range(count):
+        power += least[i] * least[i]
+    return power / count
+
+
 @_compiled("void(float32[:, ::1], int64[::1], float32[:, ::1])")
 def band_power(parts, starts, bands):
     """Fills `bands` [frames, bands] with the power from each of the bins `starts` [bands + 1] to the next."""

@@ -82,6 +82,9 @@ def oddities(text: str, main_script: str | None = None) -> list[Oddity]:
         other = [c for c in text if script_of(c) not in (None, main_script)]
         if other:
             found.append(Oddity("warning", f"holds letters of another script ({''.join(dict.fromkeys(other))[:10]})"))
+    if not text.isascii() and (pictures := [c for c in text if _is_picture(c)]):
+        shown = " ".join(dict.fromkeys(pictures))
+        found.append(Oddity("warning", f"holds pictures ({shown}): espeak-ng says their names, or crashes on them"))
     if digits := _DIGITS.findall(text):
         found.append(Oddity("info", f"holds digits ({', '.join(digits[:3])})"))
     if symbols := dict.fromkeys(_SYMBOLS.findall(_MARKUP.sub(" ", text))):
@@ -129,6 +132,11 @@ def _is_plain(text: str) -> bool:
 def _last_is_short(text: str) -> bool:
     """Whether the last word may be an abbreviation, as etc."""
     return text.endswith(".") and _ABBREVIATIONS.search(text, max(0, len(text) - 12)) is not None
+
+
+def _is_picture(character: str) -> bool:
+    """Whether it is an emoji or another sign without a reading of its own; those of `_SYMBOLS` have one."""
+    return unicodedata.category(character) == "So" and not _SYMBOLS.match(character)
 
 
 @functools.cache

@@ -266,7 +266,7 @@ def test_pitch_comes_last_where_somebody_looks_on_and_is_the_same(
         on_progress=lambda progress: stages.append(progress.stage),
     )
     assert staged == at_once
-    assert list(dict.fromkeys(stages)) == ["headers", "signal", "pitch"]
+    assert list(dict.fromkeys(stages)) == ["headers", "texts", "signal", "pitch"]
     pitches = [row.to_dict()["pitch_hz"] for row in staged.utterances]
     assert all(60 < pitch < 500 for pitch in pitches if pitch is not None)
     assert sum(pitch is not None for pitch in pitches) >= 10

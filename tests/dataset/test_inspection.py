@@ -172,10 +172,10 @@ def test_progress_and_stopping(tmp_path: Path) -> None:
     folder = spoken(tmp_path / "set", {f"c{i}": babble(i) for i in range(5)})
     seen: list[InspectionProgress] = []
     inspect(folder, on_progress=seen.append, jobs=2)
-    assert list(dict.fromkeys(p.stage for p in seen)) == ["headers", "signal"]
+    assert list(dict.fromkeys(p.stage for p in seen)) == ["headers", "texts", "signal"]
     assert seen[0].done == 1
     assert {p.total for p in seen} == {5}
-    assert [p.done for p in seen if p.remaining_s == 0] == [5, 5], "each stage ends"
+    assert [p.done for p in seen if p.remaining_s == 0] == [5, 5, 5], "each stage ends"
 
     def stop(_: InspectionProgress) -> None:
         raise KeyboardInterrupt
@@ -187,14 +187,15 @@ def test_progress_and_stopping(tmp_path: Path) -> None:
 
 
 def test_a_second_look_decodes_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from piper_core.dataset import workers
+    from piper_core.dataset import batches, inspection, workers
 
     folder = spoken(tmp_path / "set", {f"c{i}": babble(i) for i in range(4)})
+    monkeypatch.setattr(inspection, "processes", workers.threads)
     first = inspect(folder, cache_dir=tmp_path / "cache")
     decoded: list[str] = []
-    real = workers.measure_with_pitch
+    real = batches.measure_with_pitch
     monkeypatch.setattr(
-        workers, "measure_with_pitch", lambda path, *span: decoded.append(path.name) or real(path, *span)
+        batches, "measure_with_pitch", lambda path, *span: decoded.append(path.name) or real(path, *span)
     )
     assert inspect(folder, cache_dir=tmp_path / "cache") == first
     assert decoded == []
@@ -207,6 +208,19 @@ def test_a_second_look_decodes_only_what_changed(tmp_path: Path, monkeypatch: py
     decoded.clear()
     assert inspect(folder, cache_dir=tmp_path / "cache") == again
     assert len(decoded) == 4
+
+
+def test_texts_that_espeak_dies_of_cost_a_finding(tmp_path: Path) -> None:
+    """In German, the second of these ends the process that read the first; a text is what it is blamed for."""
+    folder = spoken(tmp_path / "set", {"a": babble(1), "b": babble(2), "c": babble(3)}, "{}")
+    said = {"a": "Ein \U0001f600 Bild.", "b": "Ein \U0001f920 Hut.", "c": "Ein Hund."}
+    lines = "".join(f"{name}|{words}\n" for name, words in said.items())
+    (folder / "metadata.csv").write_text(lines, encoding="utf-8")
+    report = inspect(folder, language="de", cache_dir=tmp_path / "cache")
+    assert "text-symbols" in codes_of(report, "a") & codes_of(report, "b")
+    assert "text-symbols" not in codes_of(report, "c")
+    assert report.utterances[2].to_dict()["phoneme_count"]
+    assert inspect(folder, language="de", cache_dir=tmp_path / "cache") == report
 
 
 def test_measurements_that_cannot_be_kept_are_no_failure(tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def test_threads_do_not_mix_languages() -> None:
         ("Salt &amp; pepper", "warning", "markup (&amp;)"),
         ("Привет there", "warning", "another script"),
         ("Replaced \ufffd sign", "warning", "U+FFFD"),
+        ("A hat \U0001f920 and a cap", "warning", "pictures (\U0001f920)"),
         ("In 1999 it was", "info", "digits (1999)"),
         ("50 % off", "info", "symbols (%)"),
         ("The NASA base", "info", "capitals (NASA)"),
