@@ -60,15 +60,15 @@ def inspect(
 ) -> DatasetReport:
     """Look at the dataset in `folder`; `language` is the espeak-ng voice its texts are meant for.
 
-    `jobs` threads (default: one a core) decode; `cache_dir` keeps measurements, so that a second look takes a moment,
+    `jobs` processes (default: one a core) decode; `cache_dir` keeps measurements, so that a second look takes a moment,
     and a stopped inspection goes on where it was. `pitch` and `audit` (does the text belong to the audio?) come last.
     `sample_rate` is the voice's, in Hz (default: the table's). `on_progress` may raise to stop; `on_partial` is given
     what is known so far, first when all headers are read. Both are called in this thread, now and then; before them,
     `on_dataset` gets what the metadata says.
-    `dask` is the address or the scheduler file of a dask.distributed cluster that decodes in place of our threads.
+    `dask` is the address or the scheduler file of a dask.distributed cluster that decodes in their place.
     Without `validate_audio`, or without librosa, `not_checked` of the report says what was left out.
     Raises DatasetError when the folder is no dataset, TextError for a language that espeak-ng lacks,
-    WorkersError where `dask` can't be used.
+    WorkersError where `dask` can't be used, or no process lives long enough.
     """
     if sample_rate is not None:
         checks = moved({"sample-rate": sample_rate, "sample-rate-high": sample_rate}, checks)

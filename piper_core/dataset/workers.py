@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -111,22 +111,28 @@ class _Processes(Executor):
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._lock = threading.Lock()
-        self._pool = self._start()
+        self._pool: Executor | None = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         with self._lock, _interrupts_held():
+            if self._pool is None:
+                self._pool = self._start()
             try:
-                return cast(Future[Any], self._pool.submit(fn, *args, **kwargs))
+                return self._pool.submit(fn, *args, **kwargs)
             except BrokenExecutor:
                 self._pool = self._start()
-                return cast(Future[Any], self._pool.submit(fn, *args, **kwargs))
+                return self._pool.submit(fn, *args, **kwargs)
 
-    def _start(self) -> Any:
-        from loky import ProcessPoolExecutor
+    def _start(self) -> Executor:
+        try:
+            from loky import ProcessPoolExecutor
 
-        return ProcessPoolExecutor(
-            self._jobs, timeout=_IDLE_S, env=_ONE_THREAD, initializer=_follow, initargs=(os.getpid(),)
-        )
+            pool: Executor = ProcessPoolExecutor(
+                self._jobs, timeout=_IDLE_S, env=_ONE_THREAD, initializer=_follow, initargs=(os.getpid(),)
+            )
+        except (ImportError, OSError):  # no loky, or a system without semaphores
+            return ThreadPoolExecutor(self._jobs, thread_name_prefix="inspect")
+        return pool
 
 
 def _follow(parent: int) -> None:
@@ -150,23 +156,18 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@functools.cache
-def _kept_processes(jobs: int) -> _Processes | None:
-    try:
-        return _Processes(jobs)
-    except (ImportError, OSError):  # no loky, or a system without semaphores
-        return None
-
-
 @contextmanager
 def processes(jobs: int) -> Iterator[Workers]:
-    """`jobs` processes, kept for the next inspection as long as `_IDLE_S`; threads where a system lets us have none."""
-    kept = _kept_processes(jobs)
-    if kept is not None:
-        yield Workers(kept, jobs)
-        return
-    with threads(jobs) as workers:
-        yield workers
+    """`jobs` processes, started when they are needed and kept for the next inspection as long as `_IDLE_S`.
+
+    Threads where loky is not installed, or a system lets us have no processes.
+    """
+    yield Workers(_kept_processes(jobs), jobs)
+
+
+@functools.cache
+def _kept_processes(jobs: int) -> _Processes:
+    return _Processes(jobs)
 
 
 @contextmanager
