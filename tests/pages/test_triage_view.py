@@ -12,6 +12,7 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from pages.components.dataset.report_view import plain_text
 from piper_core.dataset.decisions import ClipName
 from piper_core.dataset.journal import Journal
 from piper_core.dataset.layouts import read_dataset
@@ -154,3 +155,12 @@ def test_two_exports_in_a_row_go_to_two_folders(project_root: Path, workspace: P
         assert not test.exception
         assert not test.error
     assert sorted(path.name for path in (workspace / "datasets").iterdir()) == ["voice-cleaned", "voice-cleaned-2"]
+
+
+def test_the_texts_of_other_rows_of_the_recording_are_told(project_root: Path, dataset: Path) -> None:
+    test = inspected(page(project_root, dataset, "triage"))
+    test.multiselect(key="triage_codes").set_value(["duplicate-id"]).run()
+    (shown,) = [area.value for area in test.text_area if area.label == "Text"]
+    texts = {said.text for said in read_dataset(dataset).utterances if said.utterance_id == "demo_0010"}
+    (other,) = texts - {shown}
+    assert f"“{plain_text(other)}”" in " ".join(caption.value for caption in test.caption)

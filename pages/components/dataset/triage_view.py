@@ -23,6 +23,7 @@ from piper_core.dataset.decisions import Decision, Fitted, Reason, text_hash
 _TEXT = "triage_text"
 FRAGMENT = "triage"
 _AUTOPLAY = "triage_autoplay"
+_MOST_OTHERS = 5
 _KEYS = (
     ("P", "play or stop"), ("K", "keep"), ("X", "leave out"), ("E", "edit the text"), ("Ctrl+Enter", "save it"),
     ("Esc", "leave it"), ("N", "next"), ("B", "back"), ("U", "undo"), ("Y", "redo"),
@@ -52,6 +53,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
         for finding in clip.findings:
             _explain(finding)
         _text(row, decided, state)
+        _other_texts(row, clip, inspected)
         _buttons(row, clip, state)
         words = decided.texts.get(clip.row, str(row["text"]))
         heard_words.show(folder / str(row["path"]), words, language, clip_view.span_of(row), shortcut="W")
@@ -146,6 +148,15 @@ def _text(row: Mapping[str, Any], decided: Fitted, state: Triage) -> None:
         )
     if number in decided.texts:
         st.caption(f"In the dataset: “{plain_text(own)}”")
+
+
+def _other_texts(row: Mapping[str, Any], clip: triage.Queued, inspected: Inspected) -> None:
+    """What other rows say of the same recording: one of them is right."""
+    if not any(finding.code == "duplicate-id" for finding in clip.findings):
+        return
+    same = inspected.rows[(inspected.rows["path"] == row["path"]) & (inspected.rows["row"] != row["row"])]
+    for other, text in zip(same["row"].head(_MOST_OTHERS), same["text"].head(_MOST_OTHERS), strict=True):
+        st.caption(f"Row {other}: “{plain_text(str(text)[: clip_view.LONGEST_TEXT])}”")
 
 
 def _buttons(row: Mapping[str, Any], clip: triage.Queued, state: Triage) -> None:
