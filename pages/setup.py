@@ -12,6 +12,7 @@ from pages.components.dataset import (
     inspection_job,
     inspection_view,
     journal_state,
+    moved_limits_view,
     pictures_view,
     piper_view,
     recent_datasets,
@@ -99,4 +100,5 @@ if seen is None:
 # Show: the totals, and the view that was chosen.
 cleaning_view.show_way_on(seen.report)
 totals.show(seen, folder)
+moved_limits_view.show(seen.report, folder)
 dataset_views.chosen(VIEWS).show(seen, folder, language)

@@ -8,7 +8,7 @@ outside, inside = borderline(columns, limits_of(checks)["duration-long"])
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from piper_core.dataset.clip_columns import Columns
 from piper_core.dataset.limits import beyond, crossings, in_force
 
 _SHOWN = 5
+RARE = 20
+"""Occurrences: a phoneme with fewer is learned badly. Piper Studio's choice."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,31 @@ class PhonemeKinds:
     """bool [clips, names]."""
     clips: np.ndarray
     """Clips that hold each [names]."""
+    spoken: np.ndarray
+    """How often each clip speaks each: int32 [clips, names]."""
+    spoken_in_all: np.ndarray
+    """By all clips together [names]."""
+
+
+@dataclass(frozen=True)
+class PhonemeLoss:
+    """How much of one phoneme would be gone."""
+
+    name: str
+    lost: int
+    """Occurrences."""
+    of: int
+    """In the whole set."""
+
+    @property
+    def share(self) -> float:
+        """0 to 1."""
+        return self.lost / self.of
+
+    @property
+    def gets_rare(self) -> bool:
+        """Whether fewer are left than a voice learns from, and there were enough before."""
+        return self.of - self.lost < RARE <= self.of
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,8 @@ class Loss:
     """Phonemes spoken in them, 0 where that is not known."""
     last_phonemes: tuple[str, ...]
     """Kinds of phonemes that no other clip holds: the voice would never hear them."""
+    phonemes: tuple[PhonemeLoss, ...] = ()
+    """Every phoneme that is lost in part or whole, those that lose most of theirs first."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +100,16 @@ def phoneme_kinds(phonemes: Sequence[Sequence[str]]) -> PhonemeKinds:
     present = np.flatnonzero(np.bincount(points)) if points.size else np.zeros(0, np.int64)
     place = np.zeros(int(present[-1]) + 1 if present.size else 0, np.int64)
     place[present] = np.arange(present.size)
-    held = np.zeros((len(texts), present.size), bool)
-    held[np.repeat(np.arange(len(texts)), [len(text) for text in texts]), place[points]] = True
+    said = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    cells = said * present.size + place[points]
+    counts = np.bincount(cells, minlength=len(texts) * present.size).astype(np.int32)
     names = [chr(point) for point in present.tolist()]
-    spoken = np.array([name.isalpha() for name in names], bool)
-    held = held[:, spoken]
-    return PhonemeKinds(tuple(name for name in names if name.isalpha()), held, held.sum(axis=0))
+    sounds = np.array([name.isalpha() for name in names], bool)
+    spoken = counts.reshape(len(texts), present.size)[:, sounds]
+    held = spoken > 0
+    return PhonemeKinds(
+        tuple(name for name in names if name.isalpha()), held, held.sum(axis=0), spoken, spoken.sum(axis=0)
+    )
 
 
 def losses(
@@ -102,12 +135,33 @@ def losses(
 def loss_of(clips: np.ndarray, columns: Columns, kinds: PhonemeKinds | None = None) -> Loss:
     """What leaving out `clips` (indices, each once) costs."""
     last: tuple[str, ...] = ()
+    hit: list[PhonemeLoss] = []
     if kinds is not None and clips.size:
         gone = (kinds.held[clips].sum(axis=0) == kinds.clips) & (kinds.clips > 0)
         last = tuple(kinds.names[index] for index in np.flatnonzero(gone).tolist())
+        lost = kinds.spoken[clips].sum(axis=0)
+        hit = [
+            PhonemeLoss(kinds.names[index], int(lost[index]), int(kinds.spoken_in_all[index]))
+            for index in np.flatnonzero(lost).tolist()
+        ]
+        hit.sort(key=lambda phoneme: (-phoneme.share, -phoneme.lost, phoneme.name))
     return Loss(
-        clips, float(np.nansum(columns["duration_s"][clips])), int(np.nansum(columns["phoneme_count"][clips])), last
+        clips,
+        float(np.nansum(columns["duration_s"][clips])),
+        int(np.nansum(columns["phoneme_count"][clips])),
+        last,
+        tuple(hit),
     )
+
+
+def together(columns: Columns, limits: Iterable[Limit], kinds: PhonemeKinds | None = None) -> Loss:
+    """What it costs to leave out every clip beyond any of `limits`, each clip counted once."""
+    lost = np.zeros(columns["duration_s"].size, bool)
+    for limit in limits:
+        if not limit.of_set:
+            values = columns[limit.measure]
+            lost |= beyond(limit, values, in_force(limit, values))
+    return loss_of(np.flatnonzero(lost), columns, kinds)
 
 
 def borderline(columns: Columns, limit: Limit, count: int = _SHOWN) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from piper_core.dataset import clip_columns
 from piper_core.dataset.checks import CHECKS, LIMITS, limits_of, moved
 from piper_core.dataset.clip_columns import Columns
 from piper_core.dataset.limits import in_force
-from piper_core.dataset.sandbox import borderline, losses, phoneme_kinds
+from piper_core.dataset.sandbox import borderline, loss_of, losses, phoneme_kinds, together
 
 SECONDS = [0.3, 1.0, 5.0, 12.0, 14.0, 16.0, 20.0, 700.0]
 
@@ -49,6 +49,28 @@ def test_phonemes_that_no_other_clip_holds_are_named() -> None:
         "duration-uncut": ("θ",),
         "duration-long": ("ʒ",),
     }
+
+
+def test_limits_that_are_moved_together_cost_each_clip_once() -> None:
+    columns = columns_of(duration_s=SECONDS, clipped_runs=[0, 0, 3, 0, 0, 3, 0, 0], phoneme_count=[10.0] * 8)
+    limits = limits_of(moved({"duration-long": 13, "clipping": 2, "noise": None}))
+    loss = together(columns, (limits[key] for key in ("duration-long", "clipping", "noise", "set-minutes")))
+    assert loss.clips.tolist() == [2, 4, 5, 6, 7]
+    assert (loss.duration_s, loss.phoneme_count) == (5 + 14 + 16 + 20 + 700, 50)
+    assert together(columns, ()).clips.size == 0
+
+
+def test_phonemes_are_told_by_how_much_of_theirs_is_lost() -> None:
+    columns = columns_of(duration_s=SECONDS[:4])
+    kinds = phoneme_kinds(["a" * 30 + "b", "a" * 10 + "b.", "ʒ" * 19, "ʒ" * 5 + "θ"])
+    loss = loss_of(np.array([0, 3]), columns, kinds)
+    assert [(one.name, one.lost, one.of, one.gets_rare) for one in loss.phonemes] == [
+        ("θ", 1, 1, False),
+        ("a", 30, 40, True),
+        ("b", 1, 2, False),
+        ("ʒ", 5, 24, True),
+    ]
+    assert loss.last_phonemes == ("θ",)
 
 
 def test_the_nearest_clips_of_both_sides_are_there_to_hear() -> None:

@@ -29,16 +29,36 @@ def beyond(test: AppTest) -> int:
     return int(metrics(test)["Clips beyond"].split()[0])
 
 
-def test_a_moved_threshold_changes_what_is_lost_until_it_is_reset(project_root: Path, dataset: Path) -> None:
+def test_a_moved_threshold_holds_on_every_view_until_it_is_put_back(
+    project_root: Path, dataset: Path, tmp_path: Path
+) -> None:
     test = at_length(project_root, dataset)
     usual = beyond(test)
+    usable = metrics(test)["Usable clips"]
     test.number_input(key="thresholds_value_duration-long").set_value(0.1).run()
     assert beyond(test) == 12 > usual
     assert metrics(test)["Phonemes beyond"] != "0"
     assert int(metrics(test)["Kinds of phonemes lost"]) > 0
     assert set(test.dataframe[-1].value["side"]) == {"beyond"}
-    test.button(key="thresholds_reset").click().run()
-    assert beyond(test) == usual
+    assert any("0\\.1 s instead of 15 s" in each.value for each in test.markdown)
+
+    test.selectbox(key="thresholds_limit").set_value("duration-short").run()
+    test.slider(key="thresholds_slider_duration-short").set_value(2.5).run()
+    alone = beyond(test)
+    assert 0 < alone < 12
+    assert metrics(test)["Clips beyond any"].split()[0] == "12", "each clip counts once"
+    assert metrics(test)["Usable clips"] == str(int(usable) - alone), "an error by a moved limit leaves it out"
+
+    another = inspected(page(project_root, dataset, "triage"))
+    assert metrics(another)["Usable clips"] == str(int(usable) - alone), "remembered beside the dataset"
+    another.button(key="limits_undo").click().run()
+    assert metrics(another)["Usable clips"] == usable
+    another.button(key="limits_back").click().run()
+    assert Journal.open(dataset, tmp_path).limits == {}
+    test.run()
+    assert beyond(test) == 0
+    assert not any("instead of" in each.value for each in test.markdown)
+    assert test.number_input(key="thresholds_value_duration-short").value == 0.4
 
 
 def test_clips_beyond_are_left_out_with_their_reason(project_root: Path, dataset: Path, tmp_path: Path) -> None:

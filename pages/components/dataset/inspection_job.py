@@ -200,7 +200,7 @@ class InspectionJob:
         """What is known by now, judged by the table with `limits` moved: nothing is decoded for it."""
         seen, asked = self.seen, tuple(sorted(limits.items()))
         self.limits = limits
-        if seen is None or _moved(seen.report) == asked:
+        if seen is None or _hold(limits, seen.report):
             return seen
         with self._judging:
             of, judged = self._judged.get(asked, (None, seen))
@@ -288,10 +288,10 @@ def _shared(request: InspectionRequest, _limits: Mapping[str, float]) -> Inspect
     return InspectionJob(request, _limits)
 
 
-def _moved(report: DatasetReport) -> tuple[tuple[str, float | None], ...]:
-    from piper_core.dataset.moved_limits import moved_limits
+def _hold(limits: Mapping[str, float], report: DatasetReport) -> bool:
+    from piper_core.dataset.checks import moved
 
-    return tuple(sorted((one.now.key, one.now.value) for one in moved_limits(report.checks)))
+    return dict(moved(limits)) == dict(report.checks)
 
 
 def fingerprint(folder: Path) -> str:

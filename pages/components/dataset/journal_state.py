@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from piper_core.dataset import moved_limits
+from piper_core.dataset.checks import Check, moved
 from piper_core.dataset.decisions import ClipName, Fitted
 from piper_core.dataset.journal import Journal, JournalError
 from piper_core.settings import Settings
@@ -50,6 +51,11 @@ def left_out(rows: pd.DataFrame, folder: Path) -> set[int]:
 def limits(folder: Path) -> dict[str, float]:
     """The thresholds that were moved, by the limit's key."""
     return moved_limits.known(of(folder).limits)
+
+
+def moved_since(checks: Mapping[str, Check], folder: Path) -> bool:
+    """Whether limits were moved, or put back, since something was judged by `checks`."""
+    return dict(moved(limits(folder))) != dict(checks)
 
 
 def name(clip: Mapping[str, Any]) -> ClipName:

@@ -29,7 +29,7 @@ _KINDS_HEIGHT = 480
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """The overview: what was found, and the shape of the set."""
     show_findings(inspected.kinds)
-    show_shape(inspected.rows)
+    show_shape(inspected.rows, inspected.report.checks["duration"].threshold)
 
 
 def show_glimpse(glimpse: Glimpse) -> None:
@@ -116,11 +116,10 @@ def plain_text(words: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>~$:&" else sign for sign in words.replace("\n", " "))
 
 
-def show_shape(rows: pd.DataFrame) -> None:
-    """How long and how loud the clips are."""
+def show_shape(rows: pd.DataFrame, longest_s: float | None) -> None:
+    """How long, beside the limit in seconds, and how loud the clips are."""
     left, right = st.columns(2, gap="medium")
-    longest = CHECKS["duration"].threshold
-    figure = dataset_figures.durations(rows["duration_s"].tolist(), longest_s=longest)
+    figure = dataset_figures.durations(rows["duration_s"].tolist(), longest_s=longest_s)
     left.plotly_chart(figure, config=CHART_CONFIG, key="durations_chart", alt="Histogram of the clips' lengths")
     if "loudness_lufs" not in rows or not rows["loudness_lufs"].notna().any():
         right.caption("Loudness is known once the audio has been measured.")

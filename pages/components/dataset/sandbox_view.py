@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,39 +11,48 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.dataset import clip_view, journal_state
-from pages.components.dataset.figures.histograms import histogram, mark_limit
+from pages.components.dataset import clip_view, journal_state, moved_limits_view
+from pages.components.dataset.figures.histograms import cut_histogram
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.report_view import plain_text
 from pages.components.theme import CHART_CONFIG
-from piper_core.dataset import clip_columns, sandbox
-from piper_core.dataset.checks import LIMITS, Limit, limits_of, moved
+from piper_core.dataset import sandbox
+from piper_core.dataset.checks import LIMITS, Limit, limits_of
 from piper_core.dataset.clip_columns import Columns
+from piper_core.dataset.clip_rules import Clip
 from piper_core.dataset.decisions import Reason
 from piper_core.dataset.journal import JournalError
 from piper_core.dataset.limits import beyond, in_force
+from piper_core.dataset.moved_limits import moved_limits
+from piper_core.dataset.report import DatasetReport
 from piper_core.dataset.sandbox import Loss, PhonemeKinds
 
 _PREPARED = "thresholds_prepared"
 _LIMIT = "thresholds_limit"
+_SLIDER = "thresholds_slider_"
+_NUMBER = "thresholds_value_"
+_STEPS = 200
+"""Of the slider, at most about."""
+_HARDEST = 6
+"""Phonemes that are named."""
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What limits are laid on: worked out once a report."""
+    """What limits are laid on: the same, wherever they stand."""
 
-    inspected: Inspected
-    rows: pd.DataFrame
-    """A row a clip in the order of `columns`."""
+    clips: Sequence[Clip]
     columns: Columns
     kinds: PhonemeKinds | None
     """None where the phonemes of no clip are known."""
 
 
-@st.fragment
 def show(inspected: Inspected, folder: Path, language: str) -> None:
-    """The limit, what it costs, the nearest clips. A fragment: moving the limit draws this part anew alone."""
-    prepared = _prepared(inspected, folder)
+    """The limit, where it cuts the clips, what it costs alone and with all that were moved; the nearest clips.
+
+    A limit that is moved holds from then on, on every view: no fragment, for the whole page follows.
+    """
+    prepared, rows = _prepared(inspected, folder), inspected.rows.sort_index(kind="stable")
     known = [
         limit.key
         for limit in LIMITS.values()
@@ -51,56 +61,90 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     if not known:
         st.info("Known once the clips have been measured.", icon=":material/hourglass_empty:")
         return
-    limit, threshold = _choose(known, prepared.columns)
+    limit = _choose(known, inspected.report)
     values = prepared.columns[limit.measure]
+    threshold = _place(limit, values, folder)
     clips = np.flatnonzero(beyond(limit, values, threshold))
-    _cost(sandbox.loss_of(clips, prepared.columns, prepared.kinds), prepared)
-    _leave_out(limit, threshold, clips, prepared, folder)
-    figure = histogram(values, limit.unit, f"{limit.key}: {len(clips):,} clips {limit.side} the limit", limit.unit)
-    mark_limit(figure, threshold, "limit", values)
-    alt = f"Histogram of {limit.measure} of the clips, with the limit at {threshold:.4g} {limit.unit}"
-    st.plotly_chart(figure, config=CHART_CONFIG, key="thresholds_chart", alt=alt)
-    _nearest(limit, threshold, prepared, folder, language)
+    st.caption(f"**{plain_text(_label(limit.key))}**")
+    _cost(sandbox.loss_of(clips, prepared.columns, prepared.kinds), prepared, "beyond")
+    moves = [one.now for one in moved_limits(inspected.report.checks) if not one.now.of_set]
+    if [one.key for one in moves] != [limit.key] and moves:
+        st.caption(f"**All {len(moves)} moved limits together**, each clip counted once")
+        _cost(sandbox.together(prepared.columns, moves, prepared.kinds), prepared, "beyond any")
+    _leave_out(limit, threshold, clips, rows, values, folder)
+    _nearest(limit, threshold, prepared, rows, inspected, folder, language)
 
 
 def _prepared(inspected: Inspected, folder: Path) -> _Prepared:
     kept: dict[str, _Prepared] = st.session_state.setdefault(_PREPARED, {})
-    found = kept.get(str(folder))
-    if found is None or found.inspected is not inspected:
-        rows = inspected.rows.sort_index(kind="stable")
-        phonemes = {row.row: row.known.phonemes for row in inspected.report.utterances}
-        kinds = sandbox.phoneme_kinds([phonemes[row] for row in rows["row"]]) if any(phonemes.values()) else None
-        found = _Prepared(inspected, rows, clip_columns.of_rows(rows, LIMITS["sample-rate"].value), kinds)
-        kept[str(folder)] = found
+    evidence, found = inspected.report.evidence, kept.get(str(folder))
+    if found is None or found.columns is not evidence.columns:
+        kinds = found.kinds if found and found.clips is evidence.clips else None
+        if kinds is None and any(clip.phonemes for clip in evidence.clips):
+            kinds = sandbox.phoneme_kinds([clip.phonemes for clip in evidence.clips])
+        found = kept[str(folder)] = _Prepared(evidence.clips, evidence.columns, kinds)
     return found
 
 
-def _choose(known: list[str], columns: Columns) -> tuple[Limit, float]:
-    """The limit that is looked at, and where it was put: where it is in force, until somebody moves it."""
+def _choose(known: list[str], report: DatasetReport) -> Limit:
+    """The limit that is looked at, as it stands."""
+    key = st.selectbox("Limit", known, key=_LIMIT, format_func=_label, width=420)
+    limit = limits_of(report.checks)[key]
+    st.caption(f"{plain_text(limit.help)} :gray[{plain_text(limit.source)}]")
+    return limit
+
+
+def _place(limit: Limit, values: np.ndarray, folder: Path) -> float:
+    """Draw the clips and where the limit cuts them, let it be moved; where it is in force."""
+    threshold, usual = float(in_force(limit, values)), float(in_force(LIMITS[limit.key], values))
+    low, high, step = _reach(values, usual)
+    slider, number = _SLIDER + limit.key, _NUMBER + limit.key
+    # The journal says where the limit stands: so do both widgets, after an undo too.
+    for widget, at in ((slider, min(high, max(low, threshold))), (number, threshold)):
+        if st.session_state.get(widget) != at:  # one that is being dragged would jump back
+            st.session_state[widget] = at
+
+    def move(widget: str) -> None:
+        value = float(st.session_state[widget])
+        back = abs(value - usual) < step / 2 if widget == slider else value == usual
+        moved_limits_view.do(lambda: journal_state.of(folder).limit(limit.key, None if back else value))
+
+    over = beyond(limit, values, threshold)
+    figure = cut_histogram(
+        values, over, threshold, usual, (low, high), limit.unit,
+        f"{limit.key}: {int(over.sum()):,} of {over.size:,} clips {limit.side} {threshold:.4g} {limit.unit}",
+    )  # fmt: skip
+    alt = f"Histogram of {limit.measure} of the clips, with the limit at {threshold:.4g} {limit.unit}"
+    st.plotly_chart(figure, config=CHART_CONFIG, key="thresholds_chart", alt=alt)
+    st.slider(
+        f"Move the limit ({limit.unit})", low, high, step=step, key=slider, on_change=move, args=(slider,),
+        format="%.4g", label_visibility="collapsed",
+    )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = st.selectbox("Limit", known, key=_LIMIT, format_func=_label, width=380)
-        limit = LIMITS[key]
-        usual = float(in_force(limit, columns[limit.measure]))
-        place = f"thresholds_value_{key}"
-
-        def reset() -> None:
-            st.session_state[place] = usual
-
-        if place not in st.session_state:
-            st.session_state[place] = usual
-        spread = float(np.ptp(columns[limit.measure][np.isfinite(columns[limit.measure])]))
-        threshold = st.number_input(
-            f"Clips {limit.side} this are beyond it ({limit.unit})",
-            step=_step(spread),
-            format="%.4g",
-            key=place,
-            width=280,
-        )
+        st.number_input(
+            f"Clips {limit.side} this are beyond it ({limit.unit})", step=step, format="%.6g", key=number,
+            on_change=move, args=(number,), width=280,
+        )  # fmt: skip
         st.button(
-            "Reset", icon=":material/restart_alt:", on_click=reset, disabled=threshold == usual, key="thresholds_reset"
-        )
-    st.caption(f"{plain_text(limit.help)} Usually {usual:.4g} {limit.unit}. :gray[{plain_text(limit.source)}]")
-    return limit, float(threshold)
+            f"Reset to {usual:.4g} {limit.unit}", icon=":material/restart_alt:", key="thresholds_reset",
+            on_click=lambda: moved_limits_view.do(lambda: journal_state.of(folder).limit(limit.key, None)),
+            disabled=limit == LIMITS[limit.key],
+        )  # fmt: skip
+    return threshold
+
+
+def _reach(values: np.ndarray, usual: float) -> tuple[float, float, float]:
+    """From where to where the slider goes, and its step: over the clips and the usual limit, unless that is far off."""
+    known = values[np.isfinite(values)]
+    low, high = float(known.min()), float(known.max())
+    spread = high - low
+    if np.isfinite(usual) and low - spread <= usual <= high + spread:
+        low, high = min(low, usual), max(high, usual)
+    room = 0.03 * (high - low) or max(1.0, 0.1 * abs(high))
+    least = (high - low + 2 * room) / _STEPS
+    tens = 10.0 ** np.floor(np.log10(least))
+    step = float(next(tens * digit for digit in (1, 2, 5, 10) if tens * digit >= least))
+    return float(np.floor((low - room) / step) * step), float(np.ceil((high + room) / step) * step), step
 
 
 def _label(key: str) -> str:
@@ -108,31 +152,38 @@ def _label(key: str) -> str:
     return f"{key} ({limit.severity}, {limit.side} {limit.value:g} {limit.unit})"
 
 
-def _step(spread: float) -> float:
-    """A fiftieth of what the clips span, as a power of ten."""
-    return float(10.0 ** np.floor(np.log10(spread / 50))) if spread > 0 else 1.0
-
-
-def _cost(loss: Loss, prepared: _Prepared) -> None:
+def _cost(loss: Loss, prepared: _Prepared, word: str) -> None:
     all_s = float(np.nansum(prepared.columns["duration_s"]))
     with st.grid(4, min_column_width=140):
-        st.metric("Clips beyond", f"{loss.clips.size:,} of {len(prepared.rows):,}", border=True)
-        st.metric("Audio beyond", quantities.duration(loss.duration_s / 60), border=True,
+        st.metric(f"Clips {word}", f"{loss.clips.size:,} of {len(prepared.clips):,}", border=True)
+        st.metric(f"Audio {word}", quantities.duration(loss.duration_s / 60), border=True,
                   help=f"{loss.duration_s / all_s:.1%} of all." if all_s else None)  # fmt: skip
-        st.metric("Phonemes beyond", f"{loss.phoneme_count:,}", border=True, help="Spoken in these clips.")
+        st.metric(f"Phonemes {word}", f"{loss.phoneme_count:,}", border=True, help="Spoken in these clips.")
         st.metric("Kinds of phonemes lost", "unknown" if prepared.kinds is None else f"{len(loss.last_phonemes)}",
                   border=True, help="No other clip holds them: the voice would never hear them.")  # fmt: skip
     if loss.last_phonemes:
         st.warning(
             f"No other clip holds {plain_text(' '.join(loss.last_phonemes))}.", icon=":material/hearing_disabled:"
         )
+    partly = [phoneme for phoneme in loss.phonemes if phoneme.lost < phoneme.of]
+    rare = [phoneme.name for phoneme in partly if phoneme.gets_rare]
+    if rare:
+        names = plain_text(" ".join(rare))
+        st.warning(f"Fewer than {sandbox.RARE} would be left of {names}.", icon=":material/trending_down:")
+    if partly:
+        hardest = ", ".join(
+            f"**{plain_text(one.name)}** {one.lost:,} of {one.of:,} ({one.share:.0%})" for one in partly[:_HARDEST]
+        )
+        st.caption(f"Of these phonemes the most would be lost: {hardest}.")
 
 
-def _leave_out(limit: Limit, threshold: float, clips: np.ndarray, prepared: _Prepared, folder: Path) -> None:
-    out = journal_state.left_out(prepared.inspected.rows, folder)
-    rows = prepared.rows.iloc[clips]
+def _leave_out(
+    limit: Limit, threshold: float, clips: np.ndarray, all_rows: pd.DataFrame, measure: np.ndarray, folder: Path
+) -> None:
+    out = journal_state.left_out(all_rows, folder)
+    rows = all_rows.iloc[clips]
     stays = ~rows["row"].isin(out).to_numpy(bool)
-    rows, values = rows[stays], prepared.columns[limit.measure][clips][stays]
+    rows, values = rows[stays], measure[clips][stays]
     told = "the clip" if len(rows) == 1 else f"the {len(rows):,} clips"
     if st.button(f"Leave out {told} beyond", icon=":material/remove_circle:", disabled=rows.empty,
                  key="thresholds_leave_out", help="Taken back under Clips, or undone in Triage."):  # fmt: skip
@@ -147,12 +198,20 @@ def _leave_out(limit: Limit, threshold: float, clips: np.ndarray, prepared: _Pre
         st.caption(f"{gone:,} of the clips beyond {'is' if gone == 1 else 'are'} left out already.")
 
 
-def _nearest(limit: Limit, threshold: float, prepared: _Prepared, folder: Path, language: str) -> None:
-    put = limits_of(moved({limit.key: threshold}))[limit.key]
-    outside, inside = sandbox.borderline(prepared.columns, put)
+@st.fragment
+def _nearest(
+    limit: Limit,
+    threshold: float,
+    prepared: _Prepared,
+    all_rows: pd.DataFrame,
+    inspected: Inspected,
+    folder: Path,
+    language: str,
+) -> None:
+    outside, inside = sandbox.borderline(prepared.columns, limit)
     places = np.concatenate([outside[::-1], inside])
     st.subheader("Nearest to the limit", anchor=False)
-    rows = prepared.rows.iloc[places]
+    rows = all_rows.iloc[places]
     listed = pd.DataFrame({
         "clip": rows["utterance_id"].to_numpy(),
         "side": ["beyond"] * len(outside) + ["within"] * len(inside),
@@ -178,4 +237,4 @@ def _nearest(limit: Limit, threshold: float, prepared: _Prepared, folder: Path, 
         chosen = next((row for row in event.selection.rows if row < len(rows)), 0)
         clip = {str(name): value for name, value in rows.iloc[chosen].items()}
         with detail.container(border=True):
-            clip_view.show(clip, prepared.inspected.findings_of(clip), folder, language)
+            clip_view.show(clip, inspected.findings_of(clip), folder, language)

@@ -33,6 +33,8 @@ _KEYS = (
 @st.fragment(key=FRAGMENT)
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """How far you are, the clip, and what can be done with it. A fragment: a key draws this part anew alone."""
+    if journal_state.moved_since(inspected.report.checks, folder):
+        st.rerun()  # a limit's move was undone here: the whole page follows
     state = triage_state.of(inspected, folder)
     _progress(state)
     if not state.queue:

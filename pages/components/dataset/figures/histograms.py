@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.components.theme import ACCENT, MUTED, apply_theme
+from pages.components.theme import ACCENT, MUTED, SECOND, apply_theme
 
 
 def durations(
@@ -69,3 +69,47 @@ def mark_limit(figure: go.Figure, at: float | None, label: str, values: Sequence
             annotation={"text": label, "font": {"size": 11, "color": MUTED}, "yanchor": "bottom"},
             annotation_position="top",
         )
+
+
+def cut_histogram(
+    values: Sequence[float] | np.ndarray,
+    beyond: np.ndarray,
+    threshold: float,
+    usual: float,
+    reach: tuple[float, float],
+    unit: str,
+    title: str,
+) -> go.Figure:
+    """Where a limit cuts the clips: those `beyond` [N] it in another colour; `reach` is the axis, in `unit`.
+
+    A bar that the limit crosses is shown in both colours, each for its share of the clips.
+    """
+    numbers = np.asarray(values, dtype=float)
+    shown = np.isfinite(numbers) & (numbers >= reach[0]) & (numbers <= reach[1])
+    edges = np.linspace(*reach, 61)
+    middles, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    figure = go.Figure()
+    for name, of, colour in (("within", shown & ~beyond, ACCENT), ("beyond", shown & beyond, SECOND)):
+        figure.add_bar(
+            x=middles,
+            y=np.histogram(numbers[of], edges)[0],
+            width=width,
+            name=name,
+            marker_color=colour,
+            customdata=np.stack([edges[:-1], edges[1:]], axis=1),
+            hovertemplate="%{customdata[0]:.4g} to %{customdata[1]:.4g} " + unit + ": %{y} " + name + "<extra></extra>",
+        )
+    apply_theme(figure, title, height=240)
+    figure.update_layout(barmode="stack", showlegend=False)
+    # The numbers stand inside, so that the axis is as wide as the slider beneath it.
+    figure.update_yaxes(ticklabelposition="inside", title_text=None)
+    figure.update_xaxes(range=list(reach), showgrid=False)
+    for at, dash, label in ((usual, "dot", "usual"), (threshold, "solid", "limit")):
+        if np.isfinite(at) and reach[0] <= at <= reach[1] and (label == "limit" or at != threshold):
+            figure.add_vline(
+                x=at,
+                line={"color": SECOND if label == "limit" else MUTED, "dash": dash, "width": 2},
+                annotation={"text": label, "font": {"size": 11, "color": MUTED}, "yanchor": "bottom"},
+                annotation_position="top",
+            )
+    return figure

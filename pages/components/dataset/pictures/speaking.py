@@ -15,22 +15,22 @@ from pages.components.dataset.figures.rates import outliers, rate_against_durati
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.pictures import clips
 from pages.components.theme import CHART_CONFIG
-from piper_core.dataset.checks import LIMITS
+from piper_core.dataset.checks import LIMITS, limits_of
 
 _RATE, _PITCH, _CLICKED = "rate_chart", "pitch_chart", "pictures_clicked"
 
 
 def show(inspected: Inspected, folder: Path, language: str) -> None:
     """The pictures, and beside them the clip that was clicked."""
-    rows = inspected.rows
+    rows, limits = inspected.rows, limits_of(inspected.report.checks)
     pictures, detail = st.columns([3, 2], gap="medium")
     with pictures:
         st.subheader("Length", anchor=False)
         st.caption("Good: one hill between 1 and 12 seconds. Bad: many clips at the edges, or a few very long ones.")
         figure = durations(
             rows["duration_s"].to_numpy(),
-            shortest_s=LIMITS["duration-short"].value,
-            longest_s=LIMITS["duration-long"].value,
+            shortest_s=limits["duration-short"].value,
+            longest_s=limits["duration-long"].value,
         )
         st.plotly_chart(figure, config=CHART_CONFIG, key="lengths_chart", alt="Histogram of the clips' lengths")
         _show_rates(rows)
