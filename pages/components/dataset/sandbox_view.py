@@ -154,7 +154,7 @@ def _label(key: str) -> str:
 
 def _cost(loss: Loss, prepared: _Prepared, word: str) -> None:
     all_s = float(np.nansum(prepared.columns["duration_s"]))
-    with st.grid(4, min_column_width=140):
+    with st.grid(4, min_column_width=170):
         st.metric(f"Clips {word}", f"{loss.clips.size:,} of {len(prepared.clips):,}", border=True)
         st.metric(f"Audio {word}", quantities.duration(loss.duration_s / 60), border=True,
                   help=f"{loss.duration_s / all_s:.1%} of all." if all_s else None)  # fmt: skip
