@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ _FIELDS = (
     "utterance_id", "row", "what", "rule", "value", "threshold", "unit", "reason", "text_before", "text_after",
 )  # fmt: skip
 _NO_RULE = Reason("")
-_LONGEST_LINE = 200_000
+_LONGEST_HEAD = 200_000
 """Bytes of the log that are looked through for the folders that were linked: they come first."""
 
 
@@ -65,10 +67,17 @@ def linked(folders: Iterable[Path]) -> list[LogEntry]:
 def linked_folders(export: Path) -> frozenset[str]:
     """The folders that the export in the folder `export` has linked to, as its log says; none without a log."""
     try:
-        with (export / LOG_NAME).open("rb") as file:
-            head = file.read(_LONGEST_LINE).decode(errors="replace")
+        # A named pipe would be waited for: a dataset comes from anywhere.
+        opened = os.open(export / LOG_NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return frozenset()
+    try:
+        is_file = stat.S_ISREG(os.fstat(opened).st_mode)
+        head = os.read(opened, _LONGEST_HEAD).decode(errors="replace") if is_file else ""
+    except OSError:
+        return frozenset()
+    finally:
+        os.close(opened)
     if LINKED not in head:
         return frozenset()
     try:

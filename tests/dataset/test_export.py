@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import unicodedata
 from pathlib import Path
 
@@ -211,3 +212,18 @@ def test_an_export_is_not_told_of_its_own_links_but_of_others(tmp_path: Path, ka
     (found,) = read_dataset(tmp_path / "out").findings
     assert (found.code, found.severity, found.clips) == ("path-escape", "info", 1)
     assert str(foreign.parent) in found.message
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "garbage"])
+def test_a_log_that_is_none_is_passed_over(tmp_path: Path, kind: str) -> None:
+    by_hand.ljspeech(tmp_path / "set")
+    made = tmp_path / "set" / LOG_NAME
+    if kind == "pipe":
+        os.mkfifo(made)
+    elif kind == "folder":
+        made.mkdir()
+    elif kind == "link":
+        made.symlink_to("/dev/zero")
+    else:
+        made.write_bytes(b'"recordings linked\0' + bytes(range(256)) * 2000)
+    assert [found for found in read_dataset(tmp_path / "set").findings if found.severity != "info"] == []
