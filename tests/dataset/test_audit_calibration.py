@@ -45,7 +45,7 @@ def test_right_texts_among_the_foreign_ones_do_not_hide_wrong_ones() -> None:
 
 def test_it_stays_the_shared_one_where_nothing_is_right_or_too_little_is_known() -> None:
     assert limit_of(list(RNG.normal(1.1, 0.35, 400)), list(FOREIGN)) == DOUBTFUL
-    assert limit_of(list(right(-1, 9)), list(FOREIGN)) == DOUBTFUL
+    assert limit_of(list(right(-1, 29)), list(FOREIGN)) == DOUBTFUL
     assert limit_of(list(right(-1)), []) == DOUBTFUL
 
 
