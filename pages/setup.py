@@ -57,7 +57,6 @@ if folder is None or refused:
     dataset_choice.show(settings, recent_file)
     st.stop()
 dataset_choice.keep(folder)
-recent_datasets.remember(recent_file, folder)
 
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     st.title(folder.name, anchor=False, width="content")
@@ -95,7 +94,10 @@ inspection_view.show_first(job)
 news, seen = job.news, job.seen_by(limits)
 inspection_view.show(job, news)
 if seen is None:
+    if job.done:
+        dataset_choice.show_layouts()
     st.stop()
+recent_datasets.remember(recent_file, folder)
 
 # Show: the totals, and the view that was chosen.
 cleaning_view.show_way_on(seen.report)

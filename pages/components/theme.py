@@ -57,5 +57,5 @@ def apply_theme(figure: go.Figure, title: str | None = None, *, height: int = 28
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": {"text": ""}},
     )
     figure.update_xaxes(zeroline=False, automargin=True, title_standoff=8)
-    figure.update_yaxes(zeroline=False, automargin=True, title_standoff=8)
+    figure.update_yaxes(zeroline=False, automargin=True, title_standoff=14)
     return figure

@@ -238,6 +238,17 @@ def test_the_way_to_the_next_clip_and_back_and_the_clip_stays_when_others_are_fi
     assert shown_clip(test) == fifth, "the order changed, and so did the clip"
 
 
+def test_a_folder_that_is_no_dataset_says_what_one_looks_like_and_is_not_offered_again(
+    project_root: Path, workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "holiday").mkdir()
+    test = page(project_root, tmp_path / "data" / "holiday")
+    assert "holiday is empty" in errors(test)
+    assert any("looks like" in expander.label for expander in test.expander)
+    offered = page(project_root)
+    assert not any(button.icon == ":material/history:" for button in offered.button)
+
+
 def test_a_long_table_comes_in_pages_and_the_open_clip_is_followed_to_its_own(
     project_root: Path, workspace: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

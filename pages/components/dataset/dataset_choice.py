@@ -92,6 +92,11 @@ def show(settings: Settings, recent_file: Path) -> None:
             choose(uploaded)
     with demo.container(border=True, height="stretch"):
         _demo(settings)
+    show_layouts()
+
+
+def show_layouts() -> None:
+    """What a dataset looks like, to open: each layout with its folder."""
     with st.expander("What a dataset looks like", icon=":material/help:"):
         st.markdown(_WHAT_IT_IS)
         for layout in LAYOUTS.values():

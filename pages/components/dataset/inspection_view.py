@@ -22,7 +22,6 @@ _DOING: dict[Stage, str] = {
 }
 _LOOK_EVERY_S = 1.0
 _FIRST_LOOK_S = 0.25
-_HEIGHT = 46
 
 
 def show_first(job: InspectionJob) -> None:
@@ -67,7 +66,7 @@ def _progress(job: InspectionJob, news: int) -> None:
     job.look_on()
     if job.done or job.news != news:
         st.rerun()
-    with st.container(horizontal=True, vertical_alignment="center", height=_HEIGHT, border=False):
+    with st.container(horizontal=True, vertical_alignment="center", border=False):
         st.progress(*_how_far(job))
         if st.button("Stop inspecting", icon=":material/stop:", key="stop_inspection", width=200):
             job.stop()
@@ -91,9 +90,7 @@ def _ended(job: InspectionJob) -> None:
     """What was looked at, and the audit of the transcripts: not made unasked, for it takes minutes of a large set."""
     what = "The sound, text and header of every clip" if job.request.validate_audio else "Texts and headers"
     compared = " and compared with what is heard" if job.audits else ""
-    with st.container(
-        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", height=_HEIGHT, border=False
-    ):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", border=False):
         st.caption(f"{what} were looked at{compared}.", width="content")
         if job.audits:
             st.button("The least alike first", icon=":material/sort:", key="audit_ranked", on_click=_rank_by_audit)

@@ -18,6 +18,7 @@ _WHOLE = {
     "subtype": ("Encoding", ""),
     "rms_dbfs": ("RMS", "dBFS"),
     "snr_db": ("Signal to noise", "dB"),
+    "floor_snr_db": ("Speech over its pauses", "dB"),
     "dc_offset_percent": ("DC offset", "%"),
     "non_finite_samples": ("Non-finite samples", ""),
     "characters_per_s": ("Characters a second", ""),

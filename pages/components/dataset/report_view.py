@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BADGE = {"error": "red", "warning": "orange", "info": "blue"}
 """A severity's colour where Streamlit names colours."""
 _KINDS_SHOWN = 6
-_METRIC_WIDTH = 190
-"""Pixels: a sample rate fits, and on a narrow page three stand in a row."""
+_METRIC_WIDTH = 150
+"""Pixels: a sample rate fits, and two stand in a row on a telephone."""
 _KINDS_HEIGHT = 480
 
 
@@ -81,15 +81,15 @@ def _rates(rates_hz: Sequence[int]) -> str:
 
 
 def show_findings(kinds: pd.DataFrame) -> None:
-    """Findings by kind, worst first: a chart, and a table with each kind's meaning, threshold and source."""
+    """Findings by kind, worst first: a chart, and a table with each kind's meaning, limit and source."""
     st.subheader("What was found", anchor=False)
     if kinds.empty:
         st.success("Nothing was found: every clip passed every check that was made.", icon=":material/check_circle:")
         return
-    chart, table = st.columns([1, 3], gap="medium")
+    chart, table = st.columns(2, gap="medium")
     counts = dict(zip(zip(kinds["code"], kinds["severity"], strict=True), kinds["count"], strict=True))
     figure = dataset_figures.findings_by_kind(counts)
-    chart.plotly_chart(figure, config=CHART_CONFIG, key="findings_chart", alt="Number of findings of each kind")
+    chart.plotly_chart(figure, config=CHART_CONFIG, key="findings_chart", alt="Number of clips with each finding")
     with table.container(height="content" if len(kinds) <= _KINDS_SHOWN else _KINDS_HEIGHT, border=False):
         st.table(
             pd.DataFrame([_explained(kind) for kind in kinds.to_dict("records")]),
@@ -103,11 +103,12 @@ def _explained(kind: Mapping[str, Any]) -> dict[str, str]:
     check = CHECKS.get(kind["code"])
     meaning = check.help if check else ""
     limit = _limit(kind["threshold"], kind["unit"])
+    limit = f"Limit: {limit} · " if limit else ""
     return {
         "Finding": f":{BADGE[kind['severity']]}-badge[{kind['code']}]",
-        "Count": f"{kind['count']:,}",
-        "What it means, what to do": f"{meaning} :small[:gray[For example: {plain_text(kind['message'])}]]",
-        "Threshold and its source": f"{limit} :small[:gray[{plain_text(kind['source'])}]]".strip(),
+        "Clips": f"{kind['count']:,}",
+        "What it means, and what to do": f"{meaning}\\\n:small[:gray[For example: {plain_text(kind['message'])}]]"
+        f"\\\n:small[:gray[{limit}{plain_text(kind['source'])}]]",
     }
 
 
@@ -161,4 +162,8 @@ def _written(report: DatasetReport, suffix: str) -> Callable[[], bytes]:
 
 
 def _limit(threshold: float | None, unit: str) -> str:
-    return "" if threshold is None or pd.isna(threshold) else f"{threshold:,.5g} {unit}".strip()
+    return (
+        ""
+        if threshold is None or pd.isna(threshold)
+        else f"{threshold:,.{3 if abs(threshold) < 1000 else 6}g} {unit}".strip()
+    )

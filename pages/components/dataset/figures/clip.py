@@ -34,7 +34,7 @@ def waveform(
         hovertemplate="%{x:.2f} s: %{y:.2f}<extra></extra>",
         showlegend=False,
     )
-    apply_theme(figure, "Waveform", height=170)
+    apply_theme(figure, "Waveform, full scale is 1", height=170)
     reach = max(1.0, float(np.abs(high).max(initial=0.0)), float(np.abs(low).max(initial=0.0)))
     figure.update_yaxes(range=[-1.05 * reach, 1.05 * reach], tickvals=[-1, 0, 1], showgrid=False)
     for start_s, end_s in ((0.0, kept_s[0]), (kept_s[1], duration_s)) if kept_s else ():
@@ -65,7 +65,7 @@ def mel_spectrogram(mel_db: np.ndarray, duration_s: float, *, top_db: float = 80
             hovertemplate="%{x:.2f} s, band %{y}: %{z} dB<extra></extra>",
         )
     )
-    apply_theme(figure, "Mel spectrogram", height=230)
+    apply_theme(figure, f"Mel spectrogram, {bands} bands, {top_db:.0f} dB", height=230)
     figure.update_yaxes(tickvals=[0, bands // 2, bands], showgrid=False)
     return _over_time(figure, duration_s)
 

@@ -34,7 +34,7 @@ def findings_by_kind(counts: Mapping[tuple[str, str], int]) -> go.Figure:
                 hovertemplate="%{y}: %{x:,}<extra>" + severity + "</extra>",
             )
     codes = list(dict.fromkeys(code for (code, _), _ in ordered))
-    apply_theme(figure, height=50 + 34 * len(codes))
+    apply_theme(figure, "Clips with each finding", height=80 + 34 * len(codes))
     figure.update_layout(barmode="stack", showlegend=False)
     figure.update_yaxes(categoryorder="array", categoryarray=codes[::-1])
     most = max((sum(n for (code, _), n in ordered if code == own) for own in codes), default=1)

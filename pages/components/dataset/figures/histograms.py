@@ -53,7 +53,7 @@ def histogram(values: Sequence[float] | np.ndarray, unit: str, title: str, axis:
     )
     apply_theme(figure, title, height=240)
     figure.update_xaxes(title_text=axis, showgrid=False)
-    return figure
+    return figure.update_yaxes(title_text="clips")
 
 
 def mark_limit(figure: go.Figure, at: float | None, label: str, values: Sequence[float] | np.ndarray) -> None:

@@ -126,6 +126,7 @@ def _levels(figure: go.Figure, numbers: np.ndarray, steps: Sequence[ChangePoint]
                 "y": 1,
                 "yref": "y domain",
                 "yanchor": "bottom",
+                "xanchor": "right" if step.index > 0.9 * numbers.size else "center",
                 "showarrow": False,
                 "text": f"{step.change:+.1f} {step_unit}",
                 "font": {"size": 11, "color": SECOND},
