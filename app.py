@@ -36,7 +36,18 @@ except SettingError as error:
 TOKEN = access.token_in_force(OWN_TOKEN, st.get_option("server.address"), make_token=secrets.token_urlsafe(24))
 
 
-SLOW_IMPORTS = ("pandas", "piper_core.dataset.text", "piper_core.dataset.inspection", "librosa.effects")
+SLOW_IMPORTS = (
+    "pandas",
+    "piper_core.dataset.text",
+    "piper_core.dataset.inspection",
+    "pages.components.dataset.clip_browser",
+    "pages.components.dataset.pictures_view",
+    "pages.components.dataset.triage_view",
+    "pages.components.dataset.sandbox_view",
+    "pages.components.dataset.cleaning_view",
+    "librosa.effects",
+)
+"""In the order in which they are waited for: the first totals need no librosa."""
 
 
 @contextlib.asynccontextmanager

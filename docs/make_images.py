@@ -1,6 +1,7 @@
 """The pictures of README and docs, taken from the real app in a real Chromium.
 
     python -m docs.make_images pages --workspace DIR --dataset FOLDER     setup, monitor and voices .png
+    python -m docs.make_images setup --workspace DIR --dataset FOLDER     setup.png alone: DIR may be empty
     python -m docs.make_images losses RUN_FOLDER                          losses.png: a run's curves
 
 DIR is a workspace with a run and an exported voice, as `python -m benchmarks.learning --workspace DIR` leaves it.
@@ -51,33 +52,44 @@ def shoot(page: Page, name: str) -> None:
     print(IMAGES / f"{name}.png")
 
 
-def pages(workspace: Path, dataset: Path) -> None:
+@contextmanager
+def app(workspace: Path) -> Iterator[Server]:
     server = Server(workspace.absolute())
     server.start()
     try:
-        with browser_page(1440, 1100) as page:
-            page.goto(f"{server.url}/setup?dataset={dataset.resolve()}&view=clips")
-            page.get_by_test_id("stDataFrame").last.wait_for(timeout=300_000)
-            page.get_by_test_id("stProgress").wait_for(state="detached", timeout=300_000)
-            page.wait_for_timeout(SETTLE_MS)
-            table = page.get_by_test_id("stDataFrame").last
-            table.scroll_into_view_if_needed()
-            table.click(position={"x": 160, "y": 60})
-            page.locator("audio").first.wait_for(state="attached")
-            page.wait_for_timeout(SETTLE_MS)
-            page.get_by_label("Search", exact=True).scroll_into_view_if_needed()
-            shoot(page, "setup")
-            page.goto(f"{server.url}/monitor?run={list_runs(workspace / 'runs')[0].name}")
-            page.locator(".live-chart .main-svg").first.wait_for()
-            shoot(page, "monitor")
-            page.goto(f"{server.url}/voices")
-            page.locator(".st-key-export button").first.click()
-            page.get_by_text("has spoken in piper-tts").wait_for(timeout=180_000)
-            page.locator(".st-key-speak button").first.click()
-            page.locator("audio").first.wait_for(state="attached")
-            shoot(page, "voices")
+        yield server
     finally:
         server.kill()
+
+
+def setup(workspace: Path, dataset: Path) -> None:
+    """The clips of `dataset`, one of them open."""
+    with app(workspace) as server, browser_page(1440, 1100) as page:
+        page.goto(f"{server.url}/setup?dataset={dataset.resolve()}&view=clips")
+        page.get_by_test_id("stDataFrame").last.wait_for(timeout=300_000)
+        page.locator(".st-key-stop_inspection").wait_for(state="detached", timeout=300_000)
+        page.wait_for_timeout(SETTLE_MS)
+        table = page.get_by_test_id("stDataFrame").last
+        table.scroll_into_view_if_needed()
+        table.click(position={"x": 160, "y": 60})
+        page.locator("audio").first.wait_for(state="attached")
+        page.wait_for_timeout(SETTLE_MS)
+        page.get_by_label("Search", exact=True).scroll_into_view_if_needed()
+        shoot(page, "setup")
+
+
+def pages(workspace: Path, dataset: Path) -> None:
+    setup(workspace, dataset)
+    with app(workspace) as server, browser_page(1440, 1100) as page:
+        page.goto(f"{server.url}/monitor?run={list_runs(workspace / 'runs')[0].name}")
+        page.locator(".live-chart .main-svg").first.wait_for()
+        shoot(page, "monitor")
+        page.goto(f"{server.url}/voices")
+        page.locator(".st-key-export button").first.click()
+        page.get_by_text("has spoken in piper-tts").wait_for(timeout=180_000)
+        page.locator(".st-key-speak button").first.click()
+        page.locator("audio").first.wait_for(state="attached")
+        shoot(page, "voices")
 
 
 def losses(folder: Path) -> None:
@@ -100,13 +112,16 @@ def losses(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
-    of_pages = kinds.add_parser("pages")
-    of_pages.add_argument("--workspace", type=Path, required=True)
-    of_pages.add_argument("--dataset", type=Path, required=True)
+    for kind in ("pages", "setup"):
+        of_pages = kinds.add_parser(kind)
+        of_pages.add_argument("--workspace", type=Path, required=True)
+        of_pages.add_argument("--dataset", type=Path, required=True)
     kinds.add_parser("losses").add_argument("run", type=Path)
     options = parser.parse_args()
     if options.kind == "pages":
         pages(options.workspace, options.dataset)
+    elif options.kind == "setup":
+        setup(options.workspace, options.dataset)
     else:
         losses(options.run)
 
