@@ -9,16 +9,21 @@ import shutil
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from pages.components.dataset import clip_listing
+from pages.components.dataset import clip_listing, inspection_view
 from piper_core.dataset.decisions import ClipName
 from piper_core.dataset.journal import Journal
 from piper_core.dataset.layouts import read_dataset
+
+if TYPE_CHECKING:
+    from pages.components.dataset.inspection_job import InspectionJob
 
 PATIENCE_S = 60
 
@@ -236,6 +241,16 @@ def test_the_way_to_the_next_clip_and_back_and_the_clip_stays_when_others_are_fi
     lengths = test.dataframe[-1].value["duration_s"].tolist()
     assert lengths == sorted(lengths, reverse=True)
     assert shown_clip(test) == fifth, "the order changed, and so did the clip"
+
+
+def test_a_page_that_was_drawn_while_the_inspection_ended_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    again: list[int] = []
+    monkeypatch.setattr(inspection_view.st, "rerun", lambda: again.append(1))
+    job = cast("InspectionJob", SimpleNamespace(done=True, news=3, problem=None, seen=None))
+    inspection_view.show(job, 3)
+    assert not again
+    inspection_view.show(job, 2)
+    assert again == [1]
 
 
 def test_a_folder_that_is_no_dataset_says_what_one_looks_like_and_is_not_offered_again(

@@ -48,6 +48,8 @@ def show(job: InspectionJob, news: int) -> None:
     if not job.done:
         _progress(job, news)
         return
+    if job.news != news:  # it ended after the page had taken what was seen
+        st.rerun()
     problem = job.problem
     if isinstance(problem, InspectionStopped):
         st.warning("The inspection was stopped: what it had not come to is not checked.", icon=":material/stop_circle:")
