@@ -141,6 +141,9 @@ def _of_sound() -> Iterator[Planting]:
         yield _wave("clipping", f"{share:g} % cut, then made 12 dB quieter", _quieter(_loudest_cut(share), 0.25))
     for snr_db in (40, 30, 25, 20, 15, 10, 5, 0):
         yield _wave("noise", f"white noise, SNR {snr_db} dB", _with_noise(snr_db), must=snr_db <= 15)
+    for snr_db in (35, 25):
+        name = f"white noise, SNR {snr_db} dB, where the other clips have next to none"
+        yield Planting("noise", name, _noisy_among_quiet(snr_db), must=snr_db <= 25)
     for rate in (16000, 11025, 8000):
         yield _wave("bandwidth", f"{rate:,} Hz made 22,050 Hz", _through(rate))
     for rate in (44100, 16000, 8000):
@@ -281,6 +284,25 @@ def _with_noise(snr_db: float) -> Wave:
         return audio + np.random.default_rng(audio.size).normal(scale=level, size=audio.size).astype(np.float32), rate
 
     return change
+
+
+def _noisy_among_quiet(snr_db: float) -> Callable[[Bed, int], None]:
+    def plant(ground: Bed, index: int) -> None:
+        _resave(ground.wav(index), _with_noise(snr_db), "PCM_16")
+        if index == SPOILED[0]:
+            for other in set(range(len(ground.rows))) - set(SPOILED):
+                _resave(ground.wav(other), _gated, "PCM_16")
+
+    return plant
+
+
+def _gated(audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+    """The quietest third of the frames of 20 ms made 20 dB quieter, as a noise gate does."""
+    frame = rate // 50
+    frames = audio[: audio.size // frame * frame].reshape(-1, frame).copy()
+    power = np.mean(frames**2, axis=1)
+    frames[power < np.quantile(power, 1 / 3)] *= np.float32(0.1)
+    return frames.ravel(), rate
 
 
 def _through(rate: int) -> Wave:

@@ -50,7 +50,7 @@ def read_header(path: Path, offset_s: float = 0.0, length_s: float | None = None
             return Unreadable(problem)
         if ffmpeg.is_for_ffmpeg(path):
             return _foreign_header(path, size_bytes, offset_s, length_s)
-        info = soundfile.info(str(path))
+        info = soundfile.info(os.fsencode(path))
         header = _checked_header(info.samplerate, info.channels, info.frames, info.format, info.subtype, size_bytes)
         cut = cut_off(path)
     except OSError as error:
@@ -131,7 +131,7 @@ def decode(
         quickly = decode_flac(path, size_bytes, max_s) if offset_s == 0 and length_s is None else None
         if quickly is not None:
             return quickly
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             header = _checked_header(file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes)
             if isinstance(header, Unreadable):
                 return header

@@ -171,6 +171,32 @@ def test_links_to_themselves_cost_their_clip_alone(tmp_path: Path) -> None:
     assert len(read_dataset(tmp_path / "beside").utterances) == 3
 
 
+def test_a_folder_whose_name_is_no_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte that is no UTF-8, a line end and a terminal's command: read, reported and exported like any other."""
+    monkeypatch.setenv("WORKSPACE_DIR", str(tmp_path / "workspace"))
+    by_hand.ljspeech(tmp_path / "plain")
+    by_hand.write_audio(tmp_path / "plain/wavs/c1.flac", "a1")
+    with (tmp_path / "plain/metadata.csv").open("a") as file:
+        file.write("c1|Of another format.\n")
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/s\xff\n\x1b[31m"))
+    try:
+        (tmp_path / "plain").rename(folder)
+    except OSError as error:
+        pytest.skip(f"this file system refuses it: {error}")
+    for form in ("json", "html", "csv"):
+        assert main(["inspect", str(folder), "--jobs", "1", f"--{form}", str(tmp_path / f"r.{form}")]) in (0, 1)
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert [row["duration_s"] for row in report["utterances"]] == [0.5, 0.6, 0.7, 0.5]
+    for layout in ("ljspeech", "nemo"):
+        assert export_dataset(read_dataset(folder), tmp_path / layout, layout, audio="copy").clips == 4
+    Inspected.of(inspect(folder))
+    assert main(["inspect", str(folder / "nowhere")]) == 2
+    said = capsys.readouterr()
+    assert _COMMANDS.findall(said.out + said.err) == []
+
+
 # Files that go or change while they are looked at
 
 
