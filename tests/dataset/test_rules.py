@@ -35,7 +35,7 @@ def narrow(clips: list[Clip], count: int) -> list[Clip]:
 
 
 def test_a_trait_is_one_finding_made_once_with_the_clips_that_share_it(clips: list[Clip]) -> None:
-    told = rules.findings(narrow(clips, 11))
+    told = rules.findings(rules.Evidence.of(narrow(clips, 11)))
     (trait,) = [finding for finding in told.findings if finding.code == "bandwidth"]
     assert (trait.clips, trait.utterance_id, trait.row, trait.limit) == (11, None, None, "bandwidth")
     assert trait.value == pytest.approx(NARROW_HZ / 11025)
@@ -44,14 +44,14 @@ def test_a_trait_is_one_finding_made_once_with_the_clips_that_share_it(clips: li
 
 
 def test_what_half_of_the_clips_have_is_said_of_each(clips: list[Clip]) -> None:
-    told = rules.findings(narrow(clips, 10))
+    told = rules.findings(rules.Evidence.of(narrow(clips, 10)))
     assert [f.row for f in told.findings if f.code == "bandwidth"] == [clip.utterance.row for clip in clips[10:]]
     assert told.traits == []
 
 
 def test_errors_stay_apart_however_many(clips: list[Clip]) -> None:
     silent = [replace(clip, measured=replace(clip.measured, loudest_frame_dbfs=-90.0)) for clip in clips]
-    told = rules.findings(silent)
+    told = rules.findings(rules.Evidence.of(silent))
     assert sum(finding.code == "silent" for finding in told.findings) == 20
     assert "silent" not in {code for code, _ in told.traits}
 
@@ -69,7 +69,7 @@ def test_a_clip_has_one_speaking_rate_in_its_finding_and_in_its_row(clips: list[
     spoken = [replace(clip, phoneme_count=round(12 * clip.measured.speech_s)) for clip in clips]
     paused = replace(spoken[3].measured, longest_pause_s=1.0)
     spoken[3] = replace(spoken[3], measured=paused, phoneme_count=20)
-    (slow,) = [f for f in rules.findings(spoken).findings if f.code == "speaking-rate"]
+    (slow,) = [f for f in rules.findings(rules.Evidence.of(spoken)).findings if f.code == "speaking-rate"]
     row = UtteranceRow(spoken[3], usable=True, codes=("speaking-rate",)).to_dict()
     assert slow.row == row["row"]
     assert f"{row['phonemes_per_s']:.1f} phonemes a second" in slow.message
