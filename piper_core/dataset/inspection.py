@@ -91,13 +91,14 @@ def inspect(
                 return judge(dataset, gathered.clips(), language, tuple(not_checked), checks)
 
         telling = Telling(len(gathered.paths), report, on_progress, on_partial)
-        _read_headers(gathered, telling)
+        # Who looks on wants the first totals, then the defects; who waits for the end wants each file opened once.
+        decodes = validate_audio and (not gathered.unheard() or has_librosa())
+        if on_partial is not None or not decodes:
+            _read_headers(gathered, telling)
         with processes(jobs or cores()) as local:
             _speak(gathered, telling, local)
-        decodes = validate_audio and (not gathered.unheard() or has_librosa())
         if decodes:
             with cluster(dask, folder.absolute()) if dask else processes(jobs or cores()) as workers:
-                # Who looks on wants the defects first; who waits for the end wants each file opened once.
                 _listen(gathered, telling, workers, with_pitch=pitch and on_partial is None)
                 if pitch:
                     _find_pitch(gathered, telling, workers)
