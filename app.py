@@ -8,6 +8,7 @@ import json
 import secrets
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from http.cookies import SimpleCookie
 from typing import Any
@@ -45,9 +46,10 @@ SLOW_IMPORTS = (
     "pages.components.dataset.triage_view",
     "pages.components.dataset.sandbox_view",
     "pages.components.dataset.cleaning_view",
-    "librosa.effects",
 )
-"""In the order in which they are waited for: the first totals need no librosa."""
+"""In the order in which they are waited for."""
+SPECTROGRAMS, SPECTROGRAMS_LATER_S = "librosa.feature", 8.0
+"""The first page needs none, and would wait for their import."""
 
 
 @contextlib.asynccontextmanager
@@ -55,7 +57,9 @@ async def import_ahead(app: st.App) -> AsyncIterator[None]:
     """While the browser still loads: what the first page and the first inspection would wait for, two seconds."""
 
     def import_all() -> None:
-        for name in SLOW_IMPORTS:
+        for name in (*SLOW_IMPORTS, SPECTROGRAMS):
+            if name == SPECTROGRAMS:
+                time.sleep(SPECTROGRAMS_LATER_S)
             with contextlib.suppress(ImportError):  # an optional package: the page that needs it says so
                 importlib.import_module(name)
 

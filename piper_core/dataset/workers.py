@@ -25,6 +25,7 @@ _AHEAD = 3
 _IDLE_S = 30
 """A worker that has nothing to do for so long ends; it holds about 120 MB."""
 _WATCH_S = 1.0
+_NICE = 5
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
@@ -128,15 +129,16 @@ class _Processes(Executor):
             from loky import ProcessPoolExecutor
 
             pool: Executor = ProcessPoolExecutor(
-                self._jobs, timeout=_IDLE_S, env=_ONE_THREAD, initializer=_follow, initargs=(os.getpid(),)
+                self._jobs, timeout=_IDLE_S, env=_ONE_THREAD, initializer=_settle, initargs=(os.getpid(),)
             )
         except (ImportError, OSError):  # no loky, or a system without semaphores
             return ThreadPoolExecutor(self._jobs, thread_name_prefix="inspect")
         return pool
 
 
-def _follow(parent: int) -> None:
-    """End this process soon after its parent, whatever ended that."""
+def _settle(parent: int) -> None:
+    """Let pages and people go first, and end this process soon after its parent, whatever ended that."""
+    os.nice(_NICE)
 
     def watch() -> None:
         while os.getppid() == parent:
