@@ -124,6 +124,8 @@ def peer_model(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, alignment.__name__, alignment)
     monkeypatch.setitem(sys.modules, "lightning", pl)
     trainer = pytest.importorskip("piper.train.vits.lightning")
+    # Filters are kept without their rate: another test may have had another.
+    monkeypatch.setattr("piper.train.vits.mel_processing.mel_basis", {})
     monkeypatch.setattr(sys.modules["piper.train.vits"], "monotonic_align", alignment, raising=False)
     return trainer.VitsModel
 
