@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import quantities
-from pages.components.dataset import clip_view, journal_state, moved_limits_view
+from pages.components.dataset import clip_view, journal_state, measurements, moved_limits_view
 from pages.components.dataset.figures.histograms import cut_histogram
 from pages.components.dataset.inspection_job import Inspected
 from pages.components.dataset.report_view import plain_text
@@ -33,6 +33,8 @@ _SLIDER = "thresholds_slider_"
 _NUMBER = "thresholds_value_"
 _STEPS = 200
 """Of the slider, at most about."""
+_MOST_APART, _OTHERWISE = 0.5, "duration-long"
+"""Share of the clips that a limit worth beginning with has beyond it, and the one to begin with where none has."""
 _HARDEST = 6
 """Phonemes that are named."""
 
@@ -61,7 +63,7 @@ def show(inspected: Inspected, folder: Path, language: str) -> None:
     if not known:
         st.info("Known once the clips have been measured.", icon=":material/hourglass_empty:")
         return
-    limit = _choose(known, inspected.report)
+    limit = _choose(known, inspected.report, prepared.columns)
     values = prepared.columns[limit.measure]
     threshold = _place(limit, values, folder)
     clips = np.flatnonzero(beyond(limit, values, threshold))
@@ -86,12 +88,23 @@ def _prepared(inspected: Inspected, folder: Path) -> _Prepared:
     return found
 
 
-def _choose(known: list[str], report: DatasetReport) -> Limit:
-    """The limit that is looked at, as it stands."""
-    key = st.selectbox("Limit", known, key=_LIMIT, format_func=_label, width=420)
-    limit = limits_of(report.checks)[key]
+def _choose(known: list[str], report: DatasetReport, columns: Columns) -> Limit:
+    """The limit that is looked at, as it stands: at first the one that tells most apart."""
+    now = limits_of(report.checks)
+    # A limit that no clip crosses, or nearly all, shows little.
+    apart = [share if (share := _share_beyond(now[key], columns)) < _MOST_APART else 0.0 for key in known]
+    first = known[int(np.argmax(apart))] if any(apart) else _OTHERWISE
+    key = st.selectbox(
+        "Limit", known, key=_LIMIT, format_func=_label, width=420, index=known.index(first) if first in known else 0
+    )
+    limit = now[key]
     st.caption(f"{plain_text(limit.help)} :gray[{plain_text(limit.source)}]")
     return limit
+
+
+def _share_beyond(limit: Limit, columns: Columns) -> float:
+    values = columns[limit.measure]
+    return float(np.mean(beyond(limit, values, float(in_force(limit, values)))))
 
 
 def _place(limit: Limit, values: np.ndarray, folder: Path) -> float:
@@ -114,7 +127,8 @@ def _place(limit: Limit, values: np.ndarray, folder: Path) -> float:
         values, over, threshold, usual, (low, high), limit.unit,
         f"{limit.key}: {int(over.sum()):,} of {over.size:,} clips {limit.side} {threshold:.4g} {limit.unit}",
     )  # fmt: skip
-    alt = f"Histogram of {limit.measure} of the clips, with the limit at {threshold:.4g} {limit.unit}"
+    named = measurements.label_and_unit(limit.measure)[0].lower()
+    alt = f"Histogram of the clips' {named}, with the limit at {threshold:.4g} {limit.unit}"
     st.plotly_chart(figure, config=CHART_CONFIG, key="thresholds_chart", alt=alt)
     st.slider(
         f"Move the limit ({limit.unit})", low, high, step=step, key=slider, on_change=move, args=(slider,),
@@ -227,7 +241,9 @@ def _nearest(
         column_config={
             "clip": "Clip",
             "side": "Side",
-            "value": st.column_config.NumberColumn(f"{limit.measure} ({limit.unit})", format="%.4g"),
+            "value": st.column_config.NumberColumn(
+                f"{measurements.label_and_unit(limit.measure)[0]} ({limit.unit})", format="%.4g"
+            ),
             "text": "Text",
         },
         key=f"thresholds_nearest_{limit.key}_{threshold}",
