@@ -16,7 +16,7 @@ from piper_core.dataset.plain_header import plain_header
 
 Measured = ClipMeasurements | AudioHeader | Unreadable
 
-AUDIT_VERSION = 3
+AUDIT_VERSION = 4
 """Raised whenever the audit's costs change, so that kept ones are made again."""
 _NOT_SPOKEN = SpokenText("", "", None)
 

@@ -82,7 +82,7 @@ def oddities(text: str, main_script: str | None = None) -> list[Oddity]:
         other = [c for c in text if script_of(c) not in (None, main_script)]
         if other:
             found.append(Oddity("warning", f"holds letters of another script ({''.join(dict.fromkeys(other))[:10]})"))
-    if not text.isascii() and (pictures := [c for c in text if _is_picture(c)]):
+    if not text.isascii() and (pictures := [c for c in text if is_picture(c)]):
         shown = " ".join(dict.fromkeys(pictures))
         found.append(Oddity("warning", f"holds pictures ({shown}): espeak-ng says their names, or crashes on them"))
     if digits := _DIGITS.findall(text):
@@ -134,7 +134,7 @@ def _last_is_short(text: str) -> bool:
     return text.endswith(".") and _ABBREVIATIONS.search(text, max(0, len(text) - 12)) is not None
 
 
-def _is_picture(character: str) -> bool:
+def is_picture(character: str) -> bool:
     """Whether it is an emoji or another sign without a reading of its own; those of `_SYMBOLS` have one."""
     return unicodedata.category(character) == "So" and not _SYMBOLS.match(character)
 

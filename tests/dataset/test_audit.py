@@ -105,6 +105,13 @@ def test_what_cannot_be_compared_has_no_cost(tmp_path: Path, sixty: list[AuditIt
     assert transcript_costs([], "en-us") == []
 
 
+def test_pictures_are_not_spoken(sixty: list[AuditItem]) -> None:
+    """In German, espeak-ng ends the process at the second of these after the first."""
+    texts = ["Ein \U0001f600 Bild.", "Ein \U0001f920 Hut.", "\U0001f600 \U0001f920"]
+    items = [replace(item, text=text) for item, text in zip(sixty, texts, strict=False)]
+    assert [cost is None for cost in transcript_costs(items, "de")] == [False, False, True]
+
+
 def test_the_inspection_warns_of_wrong_texts_alone(tmp_path: Path, kathleen: Path) -> None:
     (tmp_path / "wavs").mkdir()
     said = list(read_dataset(kathleen).utterances[:40])
