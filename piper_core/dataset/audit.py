@@ -27,7 +27,7 @@ from piper_core.dataset.audit_likeness import Likeness
 from piper_core.dataset.decoding import MAX_CLIP_S, Unreadable, decode, mono
 from piper_core.dataset.espeak_voice import EspeakVoice, Spoken, espeak_problem
 from piper_core.dataset.text import check_language
-from piper_core.dataset.text_rules import is_picture
+from piper_core.dataset.text_rules import without_pictures
 from piper_core.system.cores import cores
 
 LEARNT_FROM = 300
@@ -159,13 +159,10 @@ def _pairs(
 
 
 def speak_text(voice: EspeakVoice, text: str, code: str) -> Spoken | None:
-    """`text` spoken in the voice `code`; None when there is no letter and no digit in it.
-
-    Without its pictures: nobody says their names, and espeak-ng ends the process on some.
-    """
+    """`text`, without its pictures, spoken in the voice `code`; None when there is no letter and no digit in it."""
     if not any(map(str.isalnum, text)):
         return None
-    return voice.speak("".join(" " if is_picture(c) else c for c in text), voice=code, max_s=MAX_CLIP_S)
+    return voice.speak(without_pictures(text), voice=code, max_s=MAX_CLIP_S)
 
 
 def _listen(item: AuditItem, spoken: Spoken | None) -> _Pair | None:

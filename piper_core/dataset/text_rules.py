@@ -82,8 +82,7 @@ def oddities(text: str, main_script: str | None = None) -> list[Oddity]:
         other = [c for c in text if script_of(c) not in (None, main_script)]
         if other:
             found.append(Oddity("warning", f"holds letters of another script ({''.join(dict.fromkeys(other))[:10]})"))
-    if not text.isascii() and (pictures := [c for c in text if is_picture(c)]):
-        shown = " ".join(dict.fromkeys(pictures))
+    if shown := " ".join(pictures(text)):
         found.append(Oddity("warning", f"holds pictures ({shown}): espeak-ng says their names, or crashes on them"))
     if digits := _DIGITS.findall(text):
         found.append(Oddity("info", f"holds digits ({', '.join(digits[:3])})"))
@@ -134,9 +133,19 @@ def _last_is_short(text: str) -> bool:
     return text.endswith(".") and _ABBREVIATIONS.search(text, max(0, len(text) - 12)) is not None
 
 
-def is_picture(character: str) -> bool:
-    """Whether it is an emoji or another sign without a reading of its own; those of `_SYMBOLS` have one."""
-    return unicodedata.category(character) == "So" and not _SYMBOLS.match(character)
+def pictures(text: str) -> list[str]:
+    """The emoji and other signs without a reading of their own in `text`, each once; those of `_SYMBOLS` have one."""
+    if text.isascii():
+        return []
+    return [*dict.fromkeys(c for c in text if unicodedata.category(c) == "So" and not _SYMBOLS.match(c))]
+
+
+def without_pictures(text: str) -> str:
+    """`text` with a space for each of its `pictures`: nobody says their names, and espeak-ng ends the process on some
+    sequences of them (in German, of two)."""
+    for picture in pictures(text):
+        text = text.replace(picture, " ")
+    return text
 
 
 @functools.cache

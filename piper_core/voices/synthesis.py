@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from piper_core.dataset.text import ESPEAK_LOCK
+from piper_core.dataset.text_rules import without_pictures
 from piper_core.wav import wav_bytes
 
 LONGEST_PIECE = 400
@@ -85,10 +86,10 @@ def speak(
     """`text` spoken by a voice's .onnx file, or by what `load_voice` gave.
 
     Scales that are not given are the voice's own: `length_scale` above 1 is slower, `noise_scale` varies the sound,
-    `noise_w` the durations. Raises SpeechError for a text without anything to speak, a speaker that the voice has
-    not, or a scale out of range.
+    `noise_w` the durations. Pictures (emoji) are passed over. Raises SpeechError for a text without anything to speak,
+    a speaker that the voice has not, or a scale out of range.
     """
-    if not text.strip():
+    if not without_pictures(text).strip():
         raise SpeechError("There is no text to speak. Write a sentence.")
     started = time.perf_counter()
     piper_voice = load_voice(voice) if isinstance(voice, Path) else voice
@@ -96,7 +97,7 @@ def speak(
     sample_rate = int(piper_voice.config.sample_rate)
     silence = np.zeros(int(sample_rate * sentence_silence_s), np.int16)
     audio: list[np.ndarray] = []
-    for piece in pieces(text):
+    for piece in pieces(without_pictures(text)):
         try:
             chunks = [chunk.audio_int16_array for chunk in piper_voice.synthesize(piece, settings)]
         except onnx_errors() as error:

@@ -9,7 +9,7 @@ import pytest
 
 from piper_core.dataset import text
 from piper_core.dataset.text import TextError
-from piper_core.dataset.text_rules import expected_script, main_script, normalised, oddities
+from piper_core.dataset.text_rules import expected_script, main_script, normalised, oddities, pictures, without_pictures
 
 SENTENCES = [
     "Hello there.",
@@ -119,6 +119,12 @@ def test_what_may_be_read_otherwise_than_it_was_spoken(words: str, severity: str
 )
 def test_plain_sentences_are_left_alone(words: str) -> None:
     assert [found for found in oddities(words.replace("<", "less than"), "LATIN")] == []
+
+
+def test_pictures_are_told_and_taken_out() -> None:
+    words = "Ein \U0001f600 Hut, \U0001f920, noch ein \U0001f600 und 20 °C."
+    assert pictures(words) == ["\U0001f600", "\U0001f920"]
+    assert without_pictures(words) == "Ein   Hut,  , noch ein   und 20 °C."
 
 
 def test_scripts() -> None:

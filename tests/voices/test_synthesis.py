@@ -55,7 +55,7 @@ def test_sentences_have_a_pause_between_them(voice: Any) -> None:
     assert apart.seconds - close.seconds == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("text", ["", "   \n\t", "\u200b", "…", "[[]]"])
+@pytest.mark.parametrize("text", ["", "   \n\t", "\u200b", "…", "[[]]", "\U0001f600 \U0001f920"])
 def test_nothing_to_speak_is_refused(voice: Any, text: str) -> None:
     with pytest.raises(SpeechError, match=r"text"):
         speak(voice, text)

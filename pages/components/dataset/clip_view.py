@@ -13,6 +13,7 @@ from pages.components.dataset import clip_reading, clip_sound, heard_words, meas
 from pages.components.dataset.clip_sound import samples, show_pictures
 from pages.components.dataset.report_view import BADGE, plain_text
 from piper_core.dataset import text
+from piper_core.dataset.text_rules import pictures
 
 __all__ = ["samples", "show", "show_pictures", "span_of"]
 
@@ -67,6 +68,12 @@ def _show_text(words: str, written: object) -> str:
 
 
 def _show_phonemes(words: str, language: str) -> None:
+    if shown := pictures(words):
+        st.caption(
+            f"Phonemes are not shown: espeak-ng crashes on some pictures ({plain_text(' '.join(shown))}). Write the"
+            " text without them."
+        )
+        return
     try:
         sentences = _phonemes(words, language)
     except text.TextError as error:
