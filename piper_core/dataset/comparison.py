@@ -44,6 +44,9 @@ class Comparison:
     texts_changed: tuple[str, ...]
     audio_changed: tuple[str, ...]
     """Clips whose samples differ (by hash, else by duration)."""
+    limits: Mapping[str, tuple[float | None, float | None]]
+    """Limit -> where it stood before, after (None: not checked), of those that both reports tell: findings may differ
+    for that alone."""
 
     def new_of(self, *severities: str) -> int:
         """How many new findings have one of `severities`."""
@@ -62,6 +65,7 @@ class Comparison:
             "clips_new": list(self.clips_new),
             "texts_changed": list(self.texts_changed),
             "audio_changed": list(self.audio_changed),
+            "limits": {key: {"before": before, "after": after} for key, (before, after) in self.limits.items()},
         }
 
     def summary_text(self) -> str:
@@ -73,6 +77,9 @@ class Comparison:
             if float(before).is_integer() and float(after).is_integer():
                 shown = f"{before:,.0f} -> {after:,.0f} ({change:+,.0f})"
             lines.append(f"{name.replace('_', ' '):20}{shown if change else f'{before:,.10g}'}")
+        for key, places in self.limits.items():
+            before, after = ("off" if place is None else f"{place:g}" for place in places)
+            lines.append(f"another limit: {key} {before} -> {after}; findings may differ for that alone")
         for word, problems in (("gone", self.gone), ("new", self.new)):
             for (severity, code), about in _by_kind(problems).items():
                 named = [name for name in about if name]
@@ -126,6 +133,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
             clips_new=tuple(name for name in new_clips if name not in old_clips),
             texts_changed=tuple(name for name in both if old_clips[name]["text"] != new_clips[name]["text"]),
             audio_changed=tuple(name for name in both if _other_audio(old_clips[name], new_clips[name])),
+            limits=_other_limits(before, after),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"One of the reports is damaged ({type(error).__name__}: {error}); write it anew.") from error
@@ -155,6 +163,12 @@ def _other_audio(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
         return old != new
     old, new = before.get("duration_s"), after.get("duration_s")
     return old is not None and new is not None and abs(old - new) > _FREE * max(old, new)
+
+
+def _other_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:
+    old, new = before.get("limits", {}), after.get("limits", {})
+    values = {key: (old[key]["value"], new[key]["value"]) for key in old if key in new}
+    return {key: places for key, places in values.items() if places[0] != places[1]}
 
 
 def _by_kind(problems: Sequence[Problem]) -> dict[tuple[str, str], list[str]]:

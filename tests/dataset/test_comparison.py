@@ -65,6 +65,18 @@ def test_a_changed_recording_is_told(reports: tuple[Path, Path]) -> None:
     assert compare(before, after).audio_changed == (clip["utterance_id"],)
 
 
+def test_another_limit_is_told(reports: tuple[Path, Path]) -> None:
+    before, after = read_report(reports[0]), read_report(reports[0])
+    after["limits"]["duration-long"]["value"] = 3.5
+    after["limits"]["noise"]["value"] = None
+    compared = compare(before, after)
+    assert {*compared.limits} == {"duration-long", "noise"}
+    assert "another limit: duration-long 15 -> 3.5" in compared.summary_text()
+    assert compared.to_dict()["limits"]["noise"]["after"] is None
+    del before["limits"]
+    assert compare(before, after).limits == {}, "of an earlier version"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
