@@ -78,8 +78,8 @@ class Comparison:
                 shown = f"{before:,.0f} -> {after:,.0f} ({change:+,.0f})"
             lines.append(f"{name.replace('_', ' '):20}{shown if change else f'{before:,.10g}'}")
         for key, places in self.limits.items():
-            before, after = ("off" if place is None else f"{place:g}" for place in places)
-            lines.append(f"another limit: {key} {before} -> {after}; findings may differ for that alone")
+            moved = " -> ".join("off" if place is None else f"{place:g}" for place in places)
+            lines.append(f"another limit: {key} {moved}; findings may differ for that alone")
         for word, problems in (("gone", self.gone), ("new", self.new)):
             for (severity, code), about in _by_kind(problems).items():
                 named = [name for name in about if name]
