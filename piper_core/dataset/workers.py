@@ -115,19 +115,23 @@ class _Processes(Executor):
         self._pool: Executor | None = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        with self._lock, _interrupts_held():
-            if self._pool is None:
-                self._pool = self._start()
+        with self._lock:
+            self._pool = self._pool or self._start()
             try:
-                return self._pool.submit(fn, *args, **kwargs)
+                with _interrupts_held():
+                    return self._pool.submit(fn, *args, **kwargs)
             except BrokenExecutor:
                 self._pool = self._start()
-                return self._pool.submit(fn, *args, **kwargs)
+                with _interrupts_held():
+                    return self._pool.submit(fn, *args, **kwargs)
 
     def _start(self) -> Executor:
         try:
+            from multiprocessing import resource_tracker
+
             from loky import ProcessPoolExecutor
 
+            resource_tracker.ensure_running()  # later, it would let interrupts in again while a worker starts
             pool: Executor = ProcessPoolExecutor(
                 self._jobs, timeout=_IDLE_S, env=_ONE_THREAD, initializer=_settle, initargs=(os.getpid(),)
             )
@@ -137,7 +141,8 @@ class _Processes(Executor):
 
 
 def _settle(parent: int) -> None:
-    """Let pages and people go first, and end this process soon after its parent, whatever ended that."""
+    """Leave Ctrl-C to the parent, let pages and people go first, and end soon after the parent, whatever ended it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICE)
 
     def watch() -> None:
@@ -150,7 +155,7 @@ def _settle(parent: int) -> None:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """A process that is started here never sees Ctrl-C; we do, a moment later."""
+    """A process that is started here sees no Ctrl-C, not even before `_settle`; we do, a moment later."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

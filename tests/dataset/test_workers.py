@@ -119,6 +119,21 @@ def test_processes_are_ours_and_stay_for_the_next() -> None:
     assert first & second
 
 
+def deaf_to_interrupts(batch: list[int]) -> list[tuple[bool, bool]]:
+    from_birth = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    return [(from_birth, signal.getsignal(signal.SIGINT) is signal.SIG_IGN) for _ in batch]
+
+
+def test_interrupts_are_not_for_the_processes() -> None:
+    found: set[tuple[bool, bool]] = set()
+    with processes(2) as workers:
+        workers.look(
+            deaf_to_interrupts, range(64), lambda _, results: found.update(results), lambda _: None, pytest.fail
+        )
+    assert found == {(True, True)}
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []), "we are not"
+
+
 def test_without_processes_threads_look(kathleen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "loky", None)
     found: list[int] = []
