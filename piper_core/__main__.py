@@ -47,9 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     inspect = command("inspect", dataset.inspect, "Check a dataset: its audio, its texts, its layout.")
     inspect.add_argument("dataset", type=Path, nargs="?", metavar="DATASET")
-    inspect.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
-    inspect.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
-    inspect.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")
+    _add_reading_arguments(inspect)
     inspect.add_argument("--dask", metavar="ADDRESS", help="let the workers of that dask scheduler (or file) measure")
     inspect.add_argument("--audit", action="store_true", help="ask of every clip whether its text belongs to its audio")
     inspect.add_argument("--no-pitch", action="store_true", help="leave out the pitch of the voice")
@@ -113,6 +111,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_reading_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
+    command.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
+    command.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one a core)")
+
+
 def _add_cleaning_arguments(clean: argparse.ArgumentParser) -> None:
     clean.add_argument("dataset", type=Path, metavar="DATASET", help="its journal is applied; nothing in it is changed")
     clean.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or empty folder")
@@ -133,9 +137,7 @@ def _add_cleaning_arguments(clean: argparse.ArgumentParser) -> None:
     clean.add_argument(
         "--journal-only", action="store_true", help="apply what was decided; don't look into the recordings"
     )
-    clean.add_argument("--metadata", metavar="FILE", help="the metadata file inside the dataset")
-    clean.add_argument("--language", default="en-us", help="espeak-ng voice (default en-us)")
-    clean.add_argument("--jobs", type=int, metavar="N", help="threads (default: one a core)")
+    _add_reading_arguments(clean)
     clean.add_argument("--json", action="store_true", help="print what was written and left out as JSON")
 
 

@@ -62,8 +62,8 @@ def read_header(path: Path, offset_s: float = 0.0, length_s: float | None = None
             return Unreadable(f"The file is cut off: {cut}.")
         if header.duration_s == 0:
             return Unreadable("The file holds no samples.")
-        span = _span(header, info.frames, offset_s, length_s)
-        return span if isinstance(span, Unreadable) else replace(header, duration_s=span[1] / header.sample_rate)
+        placed = _placed(header, info.frames, offset_s, length_s)
+        return placed if isinstance(placed, Unreadable) else placed[0]
     return header
 
 
@@ -82,6 +82,19 @@ def _span(header: AudioHeader, frames: int, offset_s: float, length_s: float | N
             f"Its span, from {offset_s:.2f} s {until}, leaves its file, which lasts {frames / rate:.2f} s."
         )
     return start, min(end, frames) - start
+
+
+def _placed(
+    header: AudioHeader | Unreadable, frames: int, offset_s: float, length_s: float | None
+) -> tuple[AudioHeader, int, int] | Unreadable:
+    """The header of a span of a file with that `header`, the span's first frame and its number of frames."""
+    if isinstance(header, Unreadable):
+        return header
+    span = _span(header, frames, offset_s, length_s)
+    if isinstance(span, Unreadable):
+        return span
+    start, count = span
+    return replace(header, duration_s=count / header.sample_rate), start, count
 
 
 def _plain_problem(path: Path, status: os.stat_result) -> str | None:
@@ -133,15 +146,12 @@ def decode(
             return quickly
         with soundfile.SoundFile(os.fsencode(path)) as file:
             header = _checked_header(file.samplerate, file.channels, file.frames, file.format, file.subtype, size_bytes)
-            if isinstance(header, Unreadable):
-                return header
-            span = _span(header, file.frames, offset_s, length_s)
-            if isinstance(span, Unreadable):
-                return span
-            start, frames = span
+            placed = _placed(header, file.frames, offset_s, length_s)
+            if isinstance(placed, Unreadable):
+                return placed
+            header, start, frames = placed
             if start:
                 file.seek(start)
-            header = replace(header, duration_s=frames / header.sample_rate)
             wanted = min(frames, int(max_s * file.samplerate))
             blocks, left = [], wanted
             while left > 0:
@@ -178,12 +188,8 @@ def _foreign_header(path: Path, size_bytes: int, offset_s: float, length_s: floa
         return Unreadable(str(error))
     frames = round(duration_s * rate)
     header = _checked_header(rate, channels, frames, path.suffix[1:].upper(), codec.upper(), size_bytes)
-    if isinstance(header, Unreadable):
-        return header
-    span = _span(header, frames, offset_s, length_s)
-    if isinstance(span, Unreadable):
-        return span
-    return replace(header, duration_s=span[1] / rate)
+    placed = _placed(header, frames, offset_s, length_s)
+    return placed if isinstance(placed, Unreadable) else placed[0]
 
 
 def _decode_foreign(
@@ -198,13 +204,11 @@ def _decode_foreign(
         return Unreadable(str(error))
     frames, channels = samples.shape
     header = _checked_header(rate, channels, frames, path.suffix[1:].upper(), codec.upper(), size_bytes)
-    if isinstance(header, Unreadable):
-        return header
-    span = _span(header, frames, offset_s, length_s)
-    if isinstance(span, Unreadable):
-        return span
-    start, count = span
-    return replace(header, duration_s=count / rate), samples[start : start + min(count, int(max_s * rate))]
+    placed = _placed(header, frames, offset_s, length_s)
+    if isinstance(placed, Unreadable):
+        return placed
+    header, start, count = placed
+    return header, samples[start : start + min(count, int(max_s * rate))]
 
 
 def _loudest(samples: np.ndarray) -> float:
